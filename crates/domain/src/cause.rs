@@ -1,0 +1,300 @@
+//! Why something failed, and what that means to a person. A cause is a value that can be stored and
+//! compared; its sentences are made in one place, here.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{Kind, StageName};
+
+/// Why a stage failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "code", rename_all = "snake_case")]
+pub enum Cause {
+    /// The folder of a source does not exist.
+    SourceMissing {
+        /// The source's name.
+        source: String,
+        /// Its folder.
+        path: String,
+    },
+    /// The folder of a source holds nothing.
+    SourceEmpty {
+        /// The source's name.
+        source: String,
+        /// Its folder.
+        path: String,
+    },
+    /// Something in a source could not be read.
+    SourceUnreadable {
+        /// The source's name.
+        source: String,
+        /// The first path that could not be read.
+        path: String,
+        /// What the system said.
+        why: String,
+        /// How many more could not be read.
+        more: u64,
+    },
+    /// A dump command could not be started, or ended with a failure.
+    DumpFailed {
+        /// The source's name.
+        source: String,
+        /// The program.
+        program: String,
+        /// How it ended: an exit status, a signal, or why it could not be started.
+        ended: String,
+        /// The end of what it wrote to its standard error.
+        said: String,
+    },
+    /// A dump command succeeded and wrote nothing.
+    DumpEmpty {
+        /// The source's name.
+        source: String,
+        /// The program.
+        program: String,
+    },
+    /// The storage refused for good: no such bucket, no permission, wrong credentials.
+    StorageRefused {
+        /// What was being done, to what.
+        doing: String,
+        /// What the storage said.
+        why: String,
+    },
+    /// The storage has no room left.
+    StorageFull {
+        /// What was being done, to what.
+        doing: String,
+        /// What the storage said.
+        why: String,
+    },
+    /// The storage could not be reached, or kept failing.
+    StorageUnavailable {
+        /// What was being done, to what.
+        doing: String,
+        /// What the storage said.
+        why: String,
+    },
+    /// The repository does not open with the configured password or key.
+    RepositoryLocked,
+    /// What was written could not be read back as it was written, or the repository contradicts itself.
+    RepositoryDamaged {
+        /// What was found.
+        found: String,
+    },
+    /// The application's description or a setting cannot be used.
+    Configuration {
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A local disk that the agent works on failed, other than a source.
+    LocalDisk {
+        /// What was being done, to what.
+        doing: String,
+        /// What the system said.
+        why: String,
+    },
+    /// ECS did not start the agent's task.
+    TaskNotStarted {
+        /// What ECS said.
+        why: String,
+    },
+    /// The agent's task ended without a report.
+    TaskVanished {
+        /// The exit code of its container, if ECS knows one.
+        exit_code: Option<i32>,
+        /// What ECS said about its end.
+        why: String,
+    },
+    /// The stage was stopped because it took longer than is allowed.
+    TookTooLong {
+        /// The longest time, in seconds.
+        limit_seconds: u64,
+    },
+    /// The agent met a case that it has no better word for.
+    Unexpected {
+        /// The whole chain of what was being done and why it failed.
+        what: String,
+    },
+}
+
+/// A failure as the page shows it: three sentences for people, and a code for programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Stable, in snake case.
+    pub code: String,
+    /// What happened.
+    pub happened: String,
+    /// What was done about it.
+    pub done: String,
+    /// What to do.
+    pub to_do: String,
+}
+
+impl Cause {
+    /// The stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::SourceMissing { .. } => "source_missing",
+            Self::SourceEmpty { .. } => "source_empty",
+            Self::SourceUnreadable { .. } => "source_unreadable",
+            Self::DumpFailed { .. } => "dump_failed",
+            Self::DumpEmpty { .. } => "dump_empty",
+            Self::StorageRefused { .. } => "storage_refused",
+            Self::StorageFull { .. } => "storage_full",
+            Self::StorageUnavailable { .. } => "storage_unavailable",
+            Self::RepositoryLocked => "repository_locked",
+            Self::RepositoryDamaged { .. } => "repository_damaged",
+            Self::Configuration { .. } => "configuration",
+            Self::LocalDisk { .. } => "local_disk",
+            Self::TaskNotStarted { .. } => "task_not_started",
+            Self::TaskVanished { .. } => "task_vanished",
+            Self::TookTooLong { .. } => "took_too_long",
+            Self::Unexpected { .. } => "unexpected",
+        }
+    }
+
+    /// What this cause, in this stage of this kind of operation, means to a person.
+    pub fn failure(&self, kind: Kind, stage: StageName) -> Failure {
+        let done = match kind {
+            Kind::Backup => "Nothing incomplete was kept, and the application is available.",
+        };
+        Failure {
+            code: self.code().to_owned(),
+            happened: self.happened(stage),
+            done: done.to_owned(),
+            to_do: format!("{}, then start a new {}.", self.to_do(), kind.word()),
+        }
+    }
+
+    fn happened(&self, stage: StageName) -> String {
+        match self {
+            Self::SourceMissing { source, path } => {
+                format!("The source “{source}” could not be read: the folder {path} does not exist.")
+            }
+            Self::SourceEmpty { source, path } => {
+                format!("The source “{source}” holds nothing: the folder {path} is empty.")
+            }
+            Self::SourceUnreadable { source, path, why, more } => {
+                let rest = match more {
+                    0 => String::new(),
+                    1 => " One more could not be read.".to_owned(),
+                    more => format!(" {more} more could not be read."),
+                };
+                format!("The source “{source}” could not be read: {path}: {why}.{rest}")
+            }
+            Self::DumpFailed { source, program, ended, said } => {
+                let last = match said.trim() {
+                    "" => " It said nothing.".to_owned(),
+                    said => format!(" Its last words: {said}"),
+                };
+                format!("The source “{source}” could not be read: {program} {ended}.{last}")
+            }
+            Self::DumpEmpty { source, program } => {
+                format!("The source “{source}” could not be read: {program} succeeded but wrote nothing.")
+            }
+            Self::StorageRefused { doing, why } => format!("The storage refused {doing}: {why}."),
+            Self::StorageFull { doing, why } => format!("The storage has no room left while {doing}: {why}."),
+            Self::StorageUnavailable { doing, why } => format!("The storage failed while {doing}: {why}."),
+            Self::RepositoryLocked => "The repository does not open with the configured password.".to_owned(),
+            Self::RepositoryDamaged { found } => format!("The repository is not as it should be: {found}."),
+            Self::Configuration { why } => format!("The configuration cannot be used: {why}."),
+            Self::LocalDisk { doing, why } => format!("The agent’s own disk failed while {doing}: {why}."),
+            Self::TaskNotStarted { why } => format!("The agent’s task was not started: {why}."),
+            Self::TaskVanished { exit_code, why } => {
+                let code = exit_code.map(|code| format!(" with exit code {code}")).unwrap_or_default();
+                format!("The agent’s task ended{code} before it was finished: {why}.")
+            }
+            Self::TookTooLong { limit_seconds } => {
+                format!(
+                    "The stage “{}” took longer than {} and was stopped.",
+                    stage.word(),
+                    duration(*limit_seconds)
+                )
+            }
+            Self::Unexpected { what } => format!("Something unforeseen happened: {what}."),
+        }
+    }
+
+    fn to_do(&self) -> String {
+        match self {
+            Self::SourceMissing { path, .. } => {
+                format!(
+                    "Check that {path} is there and mounted, or correct the source in the application’s description"
+                )
+            }
+            Self::SourceEmpty { path, .. } => {
+                format!(
+                    "Check that the data is in {path} and that its volume is mounted, or correct the source"
+                )
+            }
+            Self::SourceUnreadable { path, .. } => {
+                format!("Allow the agent to read {path}, or check its disk")
+            }
+            Self::DumpFailed { program, .. } => {
+                format!("Check that {program} runs in the agent’s task and that it reaches its server")
+            }
+            Self::DumpEmpty { program, .. } => format!("Check what {program} writes when it is run by hand"),
+            Self::StorageRefused { .. } => {
+                "Check that the bucket exists and that the agent may write to it".to_owned()
+            }
+            Self::StorageFull { .. } => "Make room in the storage".to_owned(),
+            Self::StorageUnavailable { .. } => "Check that the agent reaches the storage".to_owned(),
+            Self::RepositoryLocked => "Configure the password that the repository was made with".to_owned(),
+            Self::RepositoryDamaged { .. } => "Run “restic check” on the repository".to_owned(),
+            Self::Configuration { .. } => "Correct it".to_owned(),
+            Self::LocalDisk { .. } => "Check the disk of the agent’s task".to_owned(),
+            Self::TaskNotStarted { .. } => {
+                "Check the agent’s task definition and the cluster’s capacity".to_owned()
+            }
+            Self::TaskVanished { .. } => "Look at the log of the agent’s task".to_owned(),
+            Self::TookTooLong { .. } => {
+                "Find out what is slow, or allow more time in the settings".to_owned()
+            }
+            Self::Unexpected { .. } => "Look at the log of the agent’s task".to_owned(),
+        }
+    }
+}
+
+/// For the log: the code and what happened.
+impl fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {self:?}", self.code())
+    }
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..120 => format!("{seconds} seconds"),
+        120..7200 => format!("{} minutes", seconds / 60),
+        _ => format!("{} hours", seconds / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s23_a_failure_names_what_was_being_done_to_what_and_why() {
+        let cause = Cause::DumpFailed {
+            source: "database".into(),
+            program: "pg_dump".into(),
+            ended: "ended with exit status 3".into(),
+            said: "connection refused\n".into(),
+        };
+        let failure = cause.failure(Kind::Backup, StageName::Backup);
+        assert_eq!(failure.code, "dump_failed");
+        for expected in ["database", "pg_dump", "exit status 3", "connection refused"] {
+            assert!(failure.happened.contains(expected), "{}", failure.happened);
+        }
+        assert!(failure.done.contains("Nothing incomplete was kept"));
+        assert!(failure.to_do.ends_with("then start a new backup."), "{}", failure.to_do);
+    }
+
+    #[test]
+    fn the_code_is_the_one_that_is_stored() {
+        let stored = serde_json::to_value(Cause::RepositoryLocked).unwrap();
+        assert_eq!(stored["code"], Cause::RepositoryLocked.code());
+    }
+}

@@ -1,0 +1,212 @@
+//! The operation: what is in progress. At most one exists, and it is the lock: while it exists
+//! nothing else can begin, and when it has ended it is gone.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cause::Cause,
+    identifier::{OperationId, RecordId},
+    record::Snapshot,
+};
+
+/// What is in progress, with all that is needed to drive it on from any moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Its name.
+    pub id: OperationId,
+    /// One more at each write; every write is on the condition that it is still the one that was read.
+    pub version: u64,
+    /// What it does.
+    pub kind: Kind,
+    /// The record that it settles.
+    pub record_id: RecordId,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// When it was begun.
+    pub started_at: Timestamp,
+    /// Its stages, in order.
+    pub stages: Vec<Stage>,
+    /// What was tried for the stage in progress; none before its first attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempt: Option<Attempt>,
+    /// What the agent reported for the attempt, as its last act.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<Report>,
+    /// The snapshots that a finished Backup stage left.
+    #[serde(default)]
+    pub snapshots: Vec<Snapshot>,
+    /// Why a stage failed, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
+}
+
+/// What an operation does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Copies the application's data into the repository.
+    Backup,
+}
+
+/// What a stage does. The plan of a kind of operation is a list of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageName {
+    /// A task of the agent reads every source into the repository.
+    Backup,
+}
+
+/// One thing that the worker sees through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// What it does.
+    pub name: StageName,
+    /// How it stands.
+    pub state: StageState,
+    /// When it began, if it has.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, if it has.
+    pub finished_at: Option<Timestamp>,
+}
+
+/// How a stage stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StageState {
+    /// It waits for those before it.
+    ToCome,
+    /// It is being seen through.
+    InProgress,
+    /// It succeeded.
+    Done,
+    /// It failed, and with it the operation.
+    Failed,
+}
+
+/// One try at a stage. It is written before anything is started, so that whoever reads it can start
+/// the same thing again without starting it twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// 1 for the first.
+    pub number: u32,
+    /// When it was decided on, later: when ECS was last asked to start its task.
+    pub asked_at: Timestamp,
+    /// The task that runs it, once ECS has named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// Whether ECS has shown the task since. Before that, not to be seen may mean too early.
+    #[serde(default)]
+    pub sighted: bool,
+    /// Set when it was decided to stop the task: why the stage will have failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stopping: Option<Cause>,
+}
+
+/// What the agent reports, once, as its last act.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Report {
+    /// The backup is complete, and was read back from the repository.
+    BackedUp {
+        /// One a source.
+        snapshots: Vec<Snapshot>,
+    },
+    /// It failed; nothing incomplete was kept.
+    Failed {
+        /// Why.
+        cause: Cause,
+    },
+}
+
+/// How far the agent is. An item of its own in the table, so that it doesn't wake the worker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Bytes read so far.
+    pub done_bytes: u64,
+    /// Bytes to be read, once they have been counted.
+    pub total_bytes: Option<u64>,
+    /// Files read so far.
+    pub done_files: u64,
+    /// Files to be read, once they have been counted.
+    pub total_files: Option<u64>,
+    /// The source that it is at.
+    pub source: Option<String>,
+    /// When this was written.
+    pub at: Timestamp,
+}
+
+/// Which attempt of which stage of which operation a task works for. The agent acts only while the
+/// stored operation is still at it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Assignment {
+    /// The operation.
+    pub operation: OperationId,
+    /// The stage, counted from 0.
+    pub stage: usize,
+    /// The attempt, from 1.
+    pub attempt: u32,
+}
+
+impl Kind {
+    /// The stages of this kind of operation, in order.
+    pub fn plan(self) -> &'static [StageName] {
+        match self {
+            Self::Backup => &[StageName::Backup],
+        }
+    }
+
+    /// Whether the application is under maintenance while it is in progress (R4).
+    pub fn needs_maintenance(self) -> bool {
+        match self {
+            Self::Backup => true,
+        }
+    }
+
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+        }
+    }
+}
+
+impl Operation {
+    /// An operation that has just been begun.
+    pub fn new(
+        id: OperationId,
+        kind: Kind,
+        record_id: RecordId,
+        requested_by: String,
+        now: Timestamp,
+    ) -> Self {
+        let to_come = |&name| Stage { name, state: StageState::ToCome, started_at: None, finished_at: None };
+        Self {
+            id,
+            version: 1,
+            kind,
+            record_id,
+            requested_by,
+            started_at: now,
+            stages: kind.plan().iter().map(to_come).collect(),
+            attempt: None,
+            report: None,
+            snapshots: Vec::new(),
+            cause: None,
+        }
+    }
+
+    /// The stage in progress and its position, if one is.
+    pub fn current(&self) -> Option<(usize, &Stage)> {
+        self.stages.iter().enumerate().find(|(_, stage)| stage.state == StageState::InProgress)
+    }
+}
+
+impl StageName {
+    /// The word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Backup => "backup",
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The console's state beside the records: the operation in progress and its progress, the
+//! maintenance flag, what is known of the application and of the nights. All of it is read at once.
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use crate::operation::{Operation, Progress};
+
+/// All of it, as one query returns it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// The operation in progress, if one is.
+    pub operation: Option<Operation>,
+    /// How far it is, if its agent has said so.
+    pub progress: Option<Progress>,
+    /// The maintenance flag.
+    pub maintenance: Maintenance,
+    /// What is known of the application.
+    pub application: ApplicationFacts,
+    /// What is known of the nights.
+    pub schedule: Schedule,
+}
+
+/// The maintenance flag, the contract with the main application: while `on` is true it shows its
+/// maintenance page and writes nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Maintenance {
+    /// Whether the application is under maintenance.
+    #[serde(default)]
+    pub on: bool,
+    /// Since when, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
+    /// What to tell the application's users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Whether it was on before the operation in progress began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_on: Option<bool>,
+    /// The message before the operation in progress began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before_message: Option<String>,
+}
+
+/// What the worker last saw and wrote about the application.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationFacts {
+    /// Seconds that the last successful backups took, newest first, [`ApplicationFacts::REMEMBERED`] at most.
+    #[serde(default)]
+    pub backup_seconds: Vec<u64>,
+}
+
+/// What is known of the nights and of the last success.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// When the newest successful backup was finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_success_at: Option<Timestamp>,
+    /// The last nights, newest last, 14 at most.
+    #[serde(default)]
+    pub nights: Vec<Night>,
+}
+
+/// A night of the schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Night {
+    /// The local date.
+    pub date: Date,
+    /// How its backup ended.
+    pub outcome: NightOutcome,
+}
+
+/// How a night's backup ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NightOutcome {
+    /// It succeeded.
+    Success,
+    /// It failed.
+    Failed,
+    /// None ran.
+    None,
+}
+
+impl ApplicationFacts {
+    /// How many durations are remembered.
+    pub const REMEMBERED: usize = 5;
+
+    /// Remembers that a backup took `seconds`.
+    pub fn remember_backup(&mut self, seconds: u64) {
+        self.backup_seconds.insert(0, seconds);
+        self.backup_seconds.truncate(Self::REMEMBERED);
+    }
+
+    /// What a backup usually takes: the median of what is remembered, in seconds.
+    pub fn usual_backup_seconds(&self) -> Option<u64> {
+        let mut sorted = self.backup_seconds.clone();
+        sorted.sort_unstable();
+        sorted.get(sorted.len() / 2).copied()
+    }
+}
+
+/// The newest success is overdue when it is older than a day and a half.
+pub fn overdue(last_success_at: Option<Timestamp>, now: Timestamp) -> bool {
+    const DAY_AND_A_HALF: i64 = 36 * 3600;
+    last_success_at.is_some_and(|at| now.as_second() - at.as_second() > DAY_AND_A_HALF)
+}
