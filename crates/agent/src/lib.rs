@@ -1,1 +1,198 @@
-//! stub
+//! The agent: runs as a task beside the application's data, sees one stage of one operation through,
+//! and reports.
+//!
+//! It must never touch data or write a word into the table once its assignment no longer holds.
+
+mod backup;
+mod engine_log;
+mod progress;
+mod report;
+mod repository;
+mod sources;
+mod storage;
+
+use std::{
+    any::Any,
+    env,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+use aws_config::SdkConfig;
+use jiff::{SignedDuration, Timestamp};
+use nightkeep_cloud::{Ledger, SettingsStore};
+use nightkeep_domain::{
+    application::Application,
+    cause::Cause,
+    operation::{Assignment, Operation, Report, StageName},
+};
+use tokio::runtime::{Handle, Runtime};
+use tracing_subscriber::EnvFilter;
+
+use crate::{
+    backup::Backup,
+    progress::Tally,
+    report::{Reporter, patiently},
+    repository::{Archive, Keys},
+    storage::Storage,
+};
+
+/// What the environment says.
+struct Config {
+    table: String,
+    bucket: String,
+    parameters: String,
+    cache: PathBuf,
+    assignment: Assignment,
+}
+
+impl Config {
+    fn from_environment() -> anyhow::Result<Self> {
+        let variable =
+            |name: &str| env::var(name).with_context(|| format!("reading the environment variable {name}"));
+        let number = |name: &str| -> anyhow::Result<u32> {
+            variable(name)?.parse().with_context(|| format!("reading the environment variable {name}"))
+        };
+        let operation = variable("NIGHTKEEP_OPERATION")?;
+        Ok(Self {
+            table: variable("NIGHTKEEP_TABLE")?,
+            bucket: variable("NIGHTKEEP_BUCKET")?,
+            parameters: variable("NIGHTKEEP_PARAMETERS")?,
+            cache: variable("NIGHTKEEP_CACHE")?.into(),
+            assignment: Assignment {
+                operation: operation
+                    .parse()
+                    .context("reading the environment variable NIGHTKEEP_OPERATION")?,
+                stage: usize::try_from(number("NIGHTKEEP_STAGE")?)?,
+                attempt: number("NIGHTKEEP_ATTEMPT")?,
+            },
+        })
+    }
+}
+
+/// Runs the assignment that the environment names, and reports how it ended. A task whose stage failed
+/// has still done its work: it exits with success once its report is written.
+pub fn main() -> ExitCode {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt().json().flatten_event(true).with_env_filter(filter);
+    subscriber.with_writer(std::io::stderr).init();
+    engine_log::catch();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> anyhow::Result<()> {
+    let config = Config::from_environment()?;
+    // The engine blocks in threads of its own; these two only carry the calls to AWS.
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let shared = runtime.block_on(nightkeep_cloud::connect());
+    let ledger = Ledger::new(&shared, &config.table);
+    let assignment = config.assignment;
+    let Some(operation) = runtime.block_on(patiently(|| ledger.assigned(assignment)))? else {
+        bail!("operation {} is not, or no longer, at this stage and attempt", assignment.operation);
+    };
+    tracing::info!(
+        operation = %operation.id, record = %operation.record_id, stage = assignment.stage,
+        attempt = assignment.attempt, "the agent begins"
+    );
+    let tally = Arc::new(Tally::default());
+    let reporter = Reporter::start(&runtime, ledger.clone(), assignment, Arc::clone(&tally));
+    let stage = Stage { config: &config, shared: &shared, runtime: &runtime, ledger: &ledger, tally };
+    let report = catch_unwind(AssertUnwindSafe(|| stage.run(&operation)))
+        .unwrap_or_else(|panic| Err(Cause::Unexpected { what: panicked(&*panic) }.into()))
+        .unwrap_or_else(|error| Report::Failed { cause: cause(error) });
+    reporter.stop(&runtime);
+    if let Report::Failed { cause } = &report {
+        tracing::error!(operation = %operation.id, "{cause}");
+    }
+    runtime.block_on(patiently(|| ledger.report(assignment, &report)))?;
+    tracing::info!(operation = %operation.id, "the agent has reported");
+    Ok(())
+}
+
+/// The stage of the assignment, and what it works with.
+struct Stage<'a> {
+    config: &'a Config,
+    shared: &'a SdkConfig,
+    runtime: &'a Runtime,
+    ledger: &'a Ledger,
+    tally: Arc<Tally>,
+}
+
+impl Stage<'_> {
+    fn run(&self, operation: &Operation) -> anyhow::Result<Report> {
+        let settings = SettingsStore::new(self.shared, &self.config.parameters);
+        let in_force = self.runtime.block_on(patiently(|| settings.load()))?;
+        let application =
+            Application::parse(&in_force.application).map_err(|error| Cause::Configuration {
+                why: format!("the application’s description: {}", error.to_string().replace('\n', " ")),
+            })?;
+        match operation.stages[self.config.assignment.stage].name {
+            StageName::Backup => {
+                backup::check(&application)?;
+                self.settle(in_force.settle_seconds)?;
+                let before = self.runtime.block_on(patiently(|| self.ledger.newest_snapshots()))?;
+                let archive = self.archive(settings)?;
+                let backup = Backup {
+                    archive: &archive,
+                    application: &application,
+                    record: operation.record_id,
+                    before: &before,
+                    tally: &self.tally,
+                    now: Timestamp::now,
+                };
+                Ok(Report::BackedUp { snapshots: backup.run()? })
+            }
+        }
+    }
+
+    /// Waits until the application has had time to see that it is under maintenance.
+    fn settle(&self, seconds: u64) -> anyhow::Result<()> {
+        let maintenance = self.runtime.block_on(patiently(|| self.ledger.state()))?.maintenance;
+        let Some(since) = maintenance.since.filter(|_| maintenance.on) else { return Ok(()) };
+        let settled = since.saturating_add(SignedDuration::from_secs(i64::try_from(seconds)?))?;
+        let left = settled.duration_since(Timestamp::now());
+        if let Ok(left) = Duration::try_from(left) {
+            self.runtime.block_on(tokio::time::sleep(left));
+        }
+        Ok(())
+    }
+
+    fn archive(&self, settings: SettingsStore) -> anyhow::Result<Archive> {
+        let cache = &self.config.cache;
+        std::fs::create_dir_all(cache).map_err(|error| Cause::LocalDisk {
+            doing: format!("creating the cache folder {}", cache.display()),
+            why: error.to_string(),
+        })?;
+        let handle: Handle = self.runtime.handle().clone();
+        let storage = Storage::new(self.shared, self.config.bucket.clone(), handle.clone());
+        Archive::open(
+            Arc::new(storage),
+            cache.clone(),
+            Keys::load(settings, handle)?,
+            Arc::clone(&self.tally),
+        )
+    }
+}
+
+/// The cause inside an error, or the whole of it where it has none.
+fn cause(error: anyhow::Error) -> Cause {
+    match error.downcast::<Cause>() {
+        Ok(cause) => cause,
+        Err(error) => Cause::Unexpected { what: format!("{error:#}") },
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("the agent panicked").to_owned()
+}

@@ -1,1 +1,34 @@
-//! stub
+//! Every call to AWS that the three functions make: the ledger (DynamoDB), the agent's tasks (ECS),
+//! the settings (SSM).
+//!
+//! **Architecture Invariant:** no `aws_sdk_*` type leaves this crate, and there is no trait over AWS
+//! with a second implementation. On one machine and in tests the same calls go to endpoints on
+//! loopback.
+
+use std::time::Duration;
+
+use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
+
+mod error;
+mod ledger;
+mod settings;
+mod tasks;
+
+pub use error::{Error, Kind};
+pub use ledger::{Begin, Edit, Ledger, Page};
+pub use settings::SettingsStore;
+pub use tasks::{TaskConfig, Tasks};
+
+/// What all clients share: region, credentials and endpoints, from the environment, and how long an
+/// answer may take. The SDK itself would wait for ever.
+pub async fn connect() -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(Duration::from_secs(3))
+                .operation_attempt_timeout(Duration::from_secs(15))
+                .build(),
+        )
+        .load()
+        .await
+}

@@ -263,6 +263,8 @@ impl fmt::Display for Cause {
     }
 }
 
+impl std::error::Error for Cause {}
+
 fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} seconds"),

@@ -19,6 +19,9 @@ pub const ATTEMPTS: u32 = 2;
 /// what ECS shows lags behind what it did.
 pub const LAG: SignedDuration = SignedDuration::from_secs(60);
 
+/// How long ECS may take to start a stage's task: the application is under maintenance meanwhile.
+pub const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
+
 /// What ECS shows of the attempt's task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sight {
@@ -108,10 +111,10 @@ pub fn next(operation: &Operation, seen: &Seen, now: Timestamp) -> Step {
     let Some(attempt) = &operation.attempt else {
         return save(operation, |operation| operation.attempt = Some(attempt_number(1, now)));
     };
-    let overtime = stage.started_at.is_some_and(|began| now.duration_since(began) > seen.longest_stage);
+    let taken = stage.started_at.map(|began| now.duration_since(began)).unwrap_or_default();
     let Some(task) = &attempt.task else {
-        return if overtime {
-            save(operation, |operation| fail(operation, position, took_too_long(seen), now))
+        return if now.duration_since(attempt.decided_at) > PATIENCE {
+            save(operation, |operation| fail(operation, position, not_started(), now))
         } else {
             Step::Act(run_task(operation, position, attempt))
         };
@@ -126,15 +129,15 @@ pub fn next(operation: &Operation, seen: &Seen, now: Timestamp) -> Step {
             let why = "ECS no longer knows it".to_owned();
             end_attempt(operation, position, Cause::TaskVanished { exit_code: None, why }, now);
         }),
-        Sight::Missing if overtime => {
-            save(operation, |operation| fail(operation, position, took_too_long(seen), now))
+        Sight::Missing if now.duration_since(attempt.decided_at) > PATIENCE => {
+            save(operation, |operation| fail(operation, position, not_started(), now))
         }
         Sight::Missing if now.duration_since(attempt.asked_at) > LAG => {
             Step::Act(run_task(operation, position, attempt))
         }
         Sight::Missing => Step::Wait,
         Sight::Alive if attempt.stopping.is_some() => Step::Act(Act::StopTask { task: task.clone() }),
-        Sight::Alive if overtime => save(operation, |operation| {
+        Sight::Alive if taken > seen.longest_stage => save(operation, |operation| {
             if let Some(attempt) = &mut operation.attempt {
                 attempt.stopping = Some(took_too_long(seen));
             }
@@ -219,7 +222,11 @@ fn end_stage(operation: &mut Operation, position: usize, state: StageState, now:
 }
 
 fn attempt_number(number: u32, now: Timestamp) -> Attempt {
-    Attempt { number, asked_at: now, task: None, sighted: false, stopping: None }
+    Attempt { number, decided_at: now, asked_at: now, task: None, sighted: false, stopping: None }
+}
+
+fn not_started() -> Cause {
+    Cause::TaskNotStarted { why: format!("ECS did not bring it up within {} minutes", PATIENCE.as_mins()) }
 }
 
 fn took_too_long(seen: &Seen) -> Cause {

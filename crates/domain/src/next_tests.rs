@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cause::Cause,
     identifier::{OperationId, RecordId},
-    next::{ATTEMPTS, Act, LAG, Seen, Settlement, Sight, Step, next, refused, started},
+    next::{ATTEMPTS, Act, LAG, PATIENCE, Seen, Settlement, Sight, Step, next, refused, started},
     operation::{Kind, Operation, Report, StageState},
     record::{Size, Snapshot},
 };
@@ -54,7 +54,8 @@ fn snapshots() -> Vec<Snapshot> {
 fn the_intent_is_saved_before_a_task_is_started() {
     let operation = stage_begun();
     assert_eq!(operation.stages[0].state, StageState::InProgress);
-    let Step::Act(Act::RunTask { assignment, token }) = next(&operation, &seen(Sight::NotLooked), at(2)) else {
+    let Step::Act(Act::RunTask { assignment, token }) = next(&operation, &seen(Sight::NotLooked), at(2))
+    else {
         panic!("a task was to be started");
     };
     assert_eq!((assignment.stage, assignment.attempt), (0, 1));
@@ -147,11 +148,14 @@ fn a_stage_that_takes_too_long_is_stopped_and_fails_only_once_its_task_has_ended
 }
 
 #[test]
-fn a_task_that_cannot_be_started_fails_the_stage_when_the_time_is_over() {
-    let operation = stage_begun();
-    assert!(matches!(next(&operation, &seen(Sight::NotLooked), at(3000)), Step::Act(_)));
-    let failed = saved(next(&operation, &seen(Sight::NotLooked), at(4000)));
-    assert_eq!(failed.cause, Some(Cause::TookTooLong { limit_seconds: 3600 }));
+fn a_task_that_ecs_cannot_bring_up_fails_the_stage_before_the_maintenance_gets_long() {
+    let in_time = at(PATIENCE.as_secs());
+    let late = at(PATIENCE.as_secs() + 5);
+    for (operation, sight) in [(stage_begun(), Sight::NotLooked), (task_started(), Sight::Missing)] {
+        assert!(matches!(next(&operation, &seen(sight.clone()), in_time), Step::Act(_)));
+        let failed = saved(next(&operation, &seen(sight), late));
+        assert!(matches!(failed.cause, Some(Cause::TaskNotStarted { .. })), "{:?}", failed.cause);
+    }
 }
 
 #[test]

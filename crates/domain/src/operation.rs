@@ -90,7 +90,9 @@ pub enum StageState {
 pub struct Attempt {
     /// 1 for the first.
     pub number: u32,
-    /// When it was decided on, later: when ECS was last asked to start its task.
+    /// When it was decided on.
+    pub decided_at: Timestamp,
+    /// When ECS last named its task; before that, when it was decided on.
     pub asked_at: Timestamp,
     /// The task that runs it, once ECS has named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -208,5 +210,14 @@ impl StageName {
         match self {
             Self::Backup => "backup",
         }
+    }
+}
+
+impl Assignment {
+    /// Whether `operation` is still at this attempt of this stage.
+    pub fn holds(&self, operation: &Operation) -> bool {
+        operation.id == self.operation
+            && operation.current().is_some_and(|(position, _)| position == self.stage)
+            && operation.attempt.as_ref().is_some_and(|attempt| attempt.number == self.attempt)
     }
 }

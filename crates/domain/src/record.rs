@@ -98,3 +98,44 @@ pub struct Snapshot {
     /// How much of the backup it is.
     pub size: Size,
 }
+
+impl Size {
+    /// The size of a backup that consists of these snapshots.
+    pub fn of(snapshots: &[Snapshot]) -> Self {
+        snapshots.iter().fold(Self::default(), |sum, snapshot| Self {
+            total_bytes: sum.total_bytes + snapshot.size.total_bytes,
+            added_bytes: sum.added_bytes + snapshot.size.added_bytes,
+            files: sum.files + snapshot.size.files,
+        })
+    }
+}
+
+impl Record {
+    /// A record of a backup that is about to begin.
+    pub fn backup(
+        id: RecordId,
+        trigger: Trigger,
+        notes: Notes,
+        requested_by: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id,
+            kind: RecordKind::Backup,
+            trigger,
+            status: Status::InProgress,
+            created_at: now,
+            finished_at: None,
+            notes,
+            notes_version: 1,
+            requested_by,
+            restored_from: None,
+            safety_backup: None,
+            put_back: None,
+            size: None,
+            stages: Vec::new(),
+            snapshots: Vec::new(),
+            failure: None,
+        }
+    }
+}

@@ -1,1 +1,1 @@
-//! stub
+//! The scheduler: starts the nightly backup when it is due.

@@ -1,0 +1,179 @@
+//! The stage Backup: every source becomes one snapshot.
+//!
+//! It counts only as a whole: on any fault everything of it is removed again, and it has succeeded only
+//! once its snapshots have been read back.
+
+use std::{path::PathBuf, sync::Arc, thread};
+
+use anyhow::anyhow;
+use jiff::Timestamp;
+use nightkeep_domain::{
+    application::{Application, Origin, Source},
+    cause::Cause,
+    identifier::RecordId,
+    record::Snapshot,
+};
+use rustic_core::{IndexedIdsStatus, Repository, repofile::SnapshotFile};
+
+use crate::{
+    engine_log,
+    progress::Tally,
+    repository::{Archive, size},
+    sources::{self, Directory, Dump},
+};
+
+/// What a backup needs to know.
+pub(crate) struct Backup<'a> {
+    pub(crate) archive: &'a Archive,
+    pub(crate) application: &'a Application,
+    pub(crate) record: RecordId,
+    /// The snapshots of the newest successful backup.
+    pub(crate) before: &'a [Snapshot],
+    pub(crate) tally: &'a Arc<Tally>,
+    pub(crate) now: fn() -> Timestamp,
+}
+
+/// A source that was found to be there.
+enum Checked<'a> {
+    Directory { name: &'a str, root: PathBuf },
+    Dump { name: &'a str, command: &'a [String] },
+}
+
+/// Looks whether every source is there, before anything is opened or written.
+pub(crate) fn check(application: &Application) -> Result<(), Cause> {
+    application.sources.iter().try_for_each(|source| checked(source).map(|_| ()))
+}
+
+fn checked(source: &Source) -> Result<Checked<'_>, Cause> {
+    let name = source.name.as_str();
+    Ok(match &source.origin {
+        Origin::Directory(folder) => Checked::Directory { name, root: sources::check(name, folder)? },
+        Origin::Dump(command) => Checked::Dump { name, command },
+    })
+}
+
+impl Backup<'_> {
+    /// Makes the backup.
+    pub(crate) fn run(&self) -> anyhow::Result<Vec<Snapshot>> {
+        let sources: Vec<Checked<'_>> =
+            self.application.sources.iter().map(checked).collect::<Result<_, _>>()?;
+        // An earlier attempt that was cut short may have left some.
+        self.archive.discard(self.record)?;
+        let result = thread::scope(|scope| {
+            scope.spawn(|| self.count(&sources));
+            self.read(&sources)
+        });
+        if result.is_err()
+            && let Err(error) = self.archive.discard(self.record)
+        {
+            // They count for nothing: only the record makes snapshots a backup.
+            tracing::warn!("removing the snapshots of a failed backup: {error:#}");
+        }
+        result
+    }
+
+    /// Counts what there is to read, while it is being read. A dump counts as long as the last one.
+    fn count(&self, sources: &[Checked<'_>]) {
+        let sizes = sources.iter().map(|source| match source {
+            Checked::Directory { root, .. } => Some(sources::count(root)),
+            Checked::Dump { name, .. } => self.before(name).map(|before| (before.size.total_bytes, 1)),
+        });
+        // Without all of them there is no total to show.
+        if let Some(sizes) = sizes.collect::<Option<Vec<(u64, u64)>>>() {
+            let (bytes, files) = sizes.iter().fold((0, 0), |sum, size| (sum.0 + size.0, sum.1 + size.1));
+            self.tally.count(bytes, files);
+        }
+    }
+
+    fn before(&self, source: &str) -> Option<&Snapshot> {
+        self.before.iter().find(|snapshot| snapshot.source == source)
+    }
+
+    fn read(&self, sources: &[Checked<'_>]) -> anyhow::Result<Vec<Snapshot>> {
+        let repository = self.archive.engine(self.archive.repository()?.to_indexed_ids())?;
+        let mut made = Vec::new();
+        for source in sources {
+            let (name, snapshot) = match source {
+                Checked::Directory { name, root } => (*name, self.directory(&repository, name, root)?),
+                Checked::Dump { name, command } => (*name, self.dump(&repository, name, command)?),
+            };
+            tracing::info!(source = name, snapshot = %snapshot.id, "source archived");
+            made.push((name, snapshot));
+        }
+        let files: Vec<SnapshotFile> = made.iter().map(|(_, snapshot)| snapshot.clone()).collect();
+        self.archive.verify(&files)?;
+        let snapshots = made.into_iter().map(|(name, snapshot)| Snapshot {
+            source: name.to_owned(),
+            id: snapshot.id.to_hex().as_str().to_owned(),
+            size: size(&snapshot),
+        });
+        Ok(snapshots.collect())
+    }
+
+    fn directory(
+        &self,
+        repository: &Repository<IndexedIdsStatus>,
+        name: &str,
+        root: &PathBuf,
+    ) -> anyhow::Result<SnapshotFile> {
+        let parent = match self.before(name) {
+            Some(before) => self.archive.parent(repository, before)?,
+            None => None,
+        };
+        self.tally.begin(name);
+        engine_log::take_skipped();
+        let source = Directory::new(name, root.clone(), Arc::clone(self.tally));
+        let result =
+            self.archive.archive(repository, &source, root.clone(), name, self.record, parent.as_deref());
+        if let Some(fault) = source.fault() {
+            return Err(fault.into());
+        }
+        let snapshot = self.complete(name, result)?;
+        let archived = size(&snapshot).files;
+        if archived != source.files() {
+            return Err(anyhow!(
+                "of {} files in the source “{name}” {archived} were archived",
+                source.files()
+            ));
+        }
+        if parent.is_some() && snapshot.parent.is_none() {
+            tracing::warn!(source = name, "the last backup was not used as a parent");
+        }
+        Ok(snapshot)
+    }
+
+    fn dump(
+        &self,
+        repository: &Repository<IndexedIdsStatus>,
+        name: &str,
+        command: &[String],
+    ) -> anyhow::Result<SnapshotFile> {
+        self.tally.begin(name);
+        engine_log::take_skipped();
+        let source = Dump::start(name, command, self.tally, (self.now)())?;
+        let result = self.archive.archive(repository, &source, source.path(), name, self.record, None);
+        if let Some(fault) = source.fault() {
+            return Err(fault.into());
+        }
+        let snapshot = self.complete(name, result)?;
+        self.archive.correct_size(repository, snapshot)
+    }
+
+    /// The snapshot, if nothing was left out of it.
+    fn complete(&self, name: &str, result: anyhow::Result<SnapshotFile>) -> anyhow::Result<SnapshotFile> {
+        // What the storage met comes first: the engine goes on without the file that it could not store.
+        self.archive.healthy()?;
+        let snapshot = result?;
+        let skipped = engine_log::take_skipped();
+        match skipped.first() {
+            None => Ok(snapshot),
+            Some(first) => Err(Cause::SourceUnreadable {
+                source: name.to_owned(),
+                path: "a part of it".to_owned(),
+                why: first.clone(),
+                more: skipped.len() as u64 - 1,
+            }
+            .into()),
+        }
+    }
+}

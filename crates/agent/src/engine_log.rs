@@ -1,0 +1,53 @@
+//! What the engine only logs. It skips what it cannot read with a warning and goes on; here such a
+//! warning is caught, so that no backup counts that left something out in silence.
+
+use std::sync::Mutex;
+
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+static SKIPPED: Mutex<Vec<String>> = Mutex::new(Vec::new());
+
+/// How many warnings are kept: one would do.
+const MOST: usize = 100;
+
+struct EngineLog;
+
+impl Log for EngineLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= Level::Info
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if !self.enabled(record.metadata()) || !record.target().starts_with("rustic_core") {
+            return;
+        }
+        let text = record.args().to_string();
+        match record.level() {
+            Level::Error => tracing::error!(target: "engine", "{text}"),
+            Level::Warn => tracing::warn!(target: "engine", "{text}"),
+            Level::Info | Level::Debug | Level::Trace => tracing::debug!(target: "engine", "{text}"),
+        }
+        if record.level() <= Level::Warn
+            && text.starts_with("ignoring error")
+            && let Ok(mut skipped) = SKIPPED.lock()
+            && skipped.len() < MOST
+        {
+            skipped.push(text);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Catches the engine's log from now on.
+pub(crate) fn catch() {
+    // It can be set once in a process, and nobody else does.
+    if log::set_logger(&EngineLog).is_ok() {
+        log::set_max_level(LevelFilter::Info);
+    }
+}
+
+/// What the engine skipped since this was last asked.
+pub(crate) fn take_skipped() -> Vec<String> {
+    SKIPPED.lock().map(|mut skipped| std::mem::take(&mut *skipped)).unwrap_or_default()
+}

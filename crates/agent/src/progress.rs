@@ -1,0 +1,93 @@
+//! How far the agent is: counters that the engine's threads move and the reporter reads.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+};
+
+use jiff::Timestamp;
+use nightkeep_domain::operation::Progress;
+use rustic_core::{ProgressBars, ProgressType, RusticProgress};
+
+/// The counters. Bytes are those of the sources, before compression.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    done_bytes: AtomicU64,
+    done_files: AtomicU64,
+    total_bytes: AtomicU64,
+    total_files: AtomicU64,
+    counted: AtomicBool,
+    source: Mutex<Option<String>>,
+}
+
+impl Tally {
+    /// Says which source is read now.
+    pub(crate) fn begin(&self, source: &str) {
+        if let Ok(mut current) = self.source.lock() {
+            *current = Some(source.to_owned());
+        }
+    }
+
+    /// Says how much there is in all.
+    pub(crate) fn count(&self, bytes: u64, files: u64) {
+        self.total_bytes.store(bytes, Relaxed);
+        self.total_files.store(files, Relaxed);
+        self.counted.store(true, Relaxed);
+    }
+
+    /// One more file is being read.
+    pub(crate) fn add_file(&self) {
+        self.done_files.fetch_add(1, Relaxed);
+    }
+
+    /// As it is shown. What is done never exceeds what there is: a source that grew since it was counted
+    /// counts as it is now.
+    pub(crate) fn progress(&self, now: Timestamp) -> Progress {
+        let (done_bytes, done_files) = (self.done_bytes.load(Relaxed), self.done_files.load(Relaxed));
+        let counted = self.counted.load(Relaxed);
+        Progress {
+            done_bytes,
+            total_bytes: counted.then(|| self.total_bytes.load(Relaxed).max(done_bytes)),
+            done_files,
+            total_files: counted.then(|| self.total_files.load(Relaxed).max(done_files)),
+            source: self.source.lock().ok().and_then(|source| source.clone()),
+            at: now,
+        }
+    }
+}
+
+/// The engine's progress bars: only the bytes it reads from a source are counted.
+#[derive(Debug)]
+pub(crate) struct Bars(pub(crate) Arc<Tally>);
+
+impl ProgressBars for Bars {
+    fn progress(&self, kind: ProgressType, title: &str) -> rustic_core::Progress {
+        // The engine has this one bar for reading a source; its others count its own files.
+        let reads = matches!(kind, ProgressType::Bytes) && title == "backing up...";
+        if reads {
+            rustic_core::Progress::new(Bytes(Arc::clone(&self.0)))
+        } else {
+            rustic_core::Progress::hidden()
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Bytes(Arc<Tally>);
+
+impl RusticProgress for Bytes {
+    fn is_hidden(&self) -> bool {
+        // The engine would count the source a second time for a bar that is shown.
+        true
+    }
+
+    fn set_length(&self, _length: u64) {}
+
+    fn set_title(&self, _title: &str) {}
+
+    fn inc(&self, bytes: u64) {
+        self.0.done_bytes.fetch_add(bytes, Relaxed);
+    }
+
+    fn finish(&self) {}
+}

@@ -1,0 +1,92 @@
+//! What the agent writes into the table: how far it is, at most once a second, and at the end its
+//! report. Each write is on the condition that its assignment still holds; when it no longer does, the
+//! agent ends at once, whatever it is doing.
+
+use std::{future::Future, process, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use nightkeep_cloud::{Error, Kind, Ledger};
+use nightkeep_domain::operation::{Assignment, Progress};
+use tokio::{
+    runtime::Runtime,
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use crate::progress::Tally;
+
+/// The exit code of an agent whose operation went on without it.
+const SUPERSEDED: i32 = 3;
+
+/// How often progress is looked at.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// After how many looks it is written even if nothing has changed, to learn whether the assignment holds.
+const AT_LEAST: u32 = 10;
+
+/// How long the table may be unreachable: 40 attempts, the last ones 15 seconds apart.
+const ATTEMPTS: u32 = 40;
+
+/// Writes progress while the stage runs.
+pub(crate) struct Reporter(JoinHandle<()>);
+
+impl Reporter {
+    /// Starts to report.
+    pub(crate) fn start(
+        runtime: &Runtime,
+        ledger: Ledger,
+        assignment: Assignment,
+        tally: Arc<Tally>,
+    ) -> Self {
+        Self(runtime.spawn(async move {
+            let mut ticks = interval(EVERY);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            let mut written: Option<Progress> = None;
+            let mut unchanged = 0;
+            loop {
+                ticks.tick().await;
+                let progress = tally.progress(Timestamp::now());
+                let same = written
+                    .as_ref()
+                    .is_some_and(|written| Progress { at: progress.at, ..written.clone() } == progress);
+                unchanged = if same { unchanged + 1 } else { 0 };
+                if same && unchanged < AT_LEAST {
+                    continue;
+                }
+                unchanged = 0;
+                match ledger.report_progress(assignment, &progress).await {
+                    Ok(()) => written = Some(progress),
+                    Err(error) if error.kind == Kind::Conflict => {
+                        tracing::error!("the operation has gone on without this task: it ends at once");
+                        process::exit(SUPERSEDED);
+                    }
+                    Err(error) => tracing::warn!("{error}"),
+                }
+            }
+        }))
+    }
+
+    /// Stops to report; nothing is written after it.
+    pub(crate) fn stop(self, runtime: &Runtime) {
+        self.0.abort();
+        // It was cancelled, which is what was asked for.
+        let _ = runtime.block_on(self.0);
+    }
+}
+
+/// Makes a call again as long as that can help.
+pub(crate) async fn patiently<T, F: Future<Output = Result<T, Error>>>(
+    mut call: impl FnMut() -> F,
+) -> Result<T, Error> {
+    let mut attempt = 0;
+    loop {
+        match call().await {
+            Err(error) if matches!(error.kind, Kind::Throttled | Kind::Unavailable) && attempt < ATTEMPTS => {
+                tracing::warn!(attempt, "{error}");
+                sleep(Duration::from_millis(250 << attempt.min(6)).min(Duration::from_secs(15))).await;
+                attempt += 1;
+            }
+            result => return result,
+        }
+    }
+}

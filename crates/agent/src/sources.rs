@@ -1,0 +1,9 @@
+//! The application's sources, in the form in which the engine reads them.
+
+mod directory;
+mod dump;
+
+pub(crate) use self::{
+    directory::{Directory, check, count},
+    dump::Dump,
+};

@@ -1,0 +1,245 @@
+//! A source that is a folder.
+//!
+//! It must never leave anything out in silence: everything in the folder is handed to the engine, and
+//! whatever cannot be listed, opened or read to its end is a fault that fails the backup. The folders
+//! above it are handed over too, so that their modes and owners are in the snapshot, as restic does.
+
+use std::{
+    fs::{self, File},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use ignore::{DirEntry, Walk, WalkBuilder};
+use nightkeep_domain::cause::Cause;
+use rustic_core::{
+    ErrorKind, LocalSourceSaveOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult,
+};
+
+use crate::progress::Tally;
+
+/// A folder that is read.
+pub(crate) struct Directory {
+    name: String,
+    root: PathBuf,
+    shared: Arc<Shared>,
+}
+
+/// What the readers of the engine's threads share.
+#[derive(Debug)]
+struct Shared {
+    tally: Arc<Tally>,
+    faults: Mutex<Vec<(PathBuf, String)>>,
+    files: AtomicU64,
+}
+
+/// The folder of a source, if it exists and holds something.
+pub(crate) fn check(source: &str, folder: &Path) -> Result<PathBuf, Cause> {
+    let (source, path) = (source.to_owned(), folder.display().to_string());
+    let unreadable = |error: &io::Error| Cause::SourceUnreadable {
+        source: source.clone(),
+        path: path.clone(),
+        why: error.to_string(),
+        more: 0,
+    };
+    let root = match fs::canonicalize(folder) {
+        Ok(root) => root,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(Cause::SourceMissing { source, path });
+        }
+        Err(error) => return Err(unreadable(&error)),
+    };
+    match fs::read_dir(&root).and_then(|mut entries| entries.next().transpose()) {
+        Ok(Some(_)) => Ok(root),
+        Ok(None) => Err(Cause::SourceEmpty { source, path }),
+        Err(error) => Err(unreadable(&error)),
+    }
+}
+
+/// The bytes and the files in a folder. What cannot be read does not count: reading it reports it.
+pub(crate) fn count(root: &Path) -> (u64, u64) {
+    let sizes = walk(root, None).flatten().filter_map(|entry| {
+        let metadata = entry.metadata().ok()?;
+        (!metadata.is_dir()).then(|| if metadata.is_file() { metadata.len() } else { 0 })
+    });
+    sizes.fold((0, 0), |(bytes, files), size| (bytes + size, files + 1))
+}
+
+/// Everything in a folder, itself first, in the order of the repository's trees; nothing is left out.
+fn walk(root: &Path, depth: Option<usize>) -> Walk {
+    WalkBuilder::new(root)
+        .standard_filters(false)
+        .follow_links(false)
+        .max_depth(depth)
+        .sort_by_file_path(Path::cmp)
+        .build()
+}
+
+impl Directory {
+    /// The folder `root`, which [`check`] has given.
+    pub(crate) fn new(name: &str, root: PathBuf, tally: Arc<Tally>) -> Self {
+        let shared = Shared { tally, faults: Mutex::new(Vec::new()), files: AtomicU64::new(0) };
+        Self { name: name.to_owned(), root, shared: Arc::new(shared) }
+    }
+
+    /// What could not be read, if anything.
+    pub(crate) fn fault(&self) -> Option<Cause> {
+        let faults = self.shared.faults.lock().ok()?;
+        let (path, why) = faults.first()?;
+        Some(Cause::SourceUnreadable {
+            source: self.name.clone(),
+            path: path.display().to_string(),
+            why: why.clone(),
+            more: faults.len() as u64 - 1,
+        })
+    }
+
+    /// How many entries other than folders were handed over.
+    pub(crate) fn files(&self) -> u64 {
+        self.shared.files.load(Relaxed)
+    }
+}
+
+impl Shared {
+    /// Remembers a fault, and gives the engine's error for it.
+    fn fault(&self, path: &Path, why: impl ToString) -> Box<RusticError> {
+        let why = why.to_string();
+        let error = RusticError::new(ErrorKind::InputOutput, format!("{}: {why}", path.display()));
+        if let Ok(mut faults) = self.faults.lock() {
+            faults.push((path.to_path_buf(), why));
+        }
+        error
+    }
+
+    fn faulty(&self) -> bool {
+        self.faults.lock().is_ok_and(|faults| !faults.is_empty())
+    }
+}
+
+impl ReadSource for Directory {
+    type Open = Openable;
+    type Iter = Entries;
+
+    fn size(&self) -> RusticResult<Option<u64>> {
+        Ok(None)
+    }
+
+    fn entries(&self) -> Entries {
+        let mut above: Vec<Walk> = self
+            .root
+            .ancestors()
+            .skip(1)
+            .filter(|folder| folder.parent().is_some())
+            .map(|f| walk(f, Some(0)))
+            .collect();
+        above.reverse();
+        above.push(walk(&self.root, None));
+        Entries { walks: above.into_iter(), current: None, shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// The folders above, the folder, and all that is in it.
+pub(crate) struct Entries {
+    walks: std::vec::IntoIter<Walk>,
+    current: Option<Walk>,
+    shared: Arc<Shared>,
+}
+
+impl Iterator for Entries {
+    type Item = RusticResult<ReadSourceEntry<Openable>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(found) = self.current.as_mut().and_then(Iterator::next) {
+                return Some(self.entry(found));
+            }
+            self.current = Some(self.walks.next()?);
+        }
+    }
+}
+
+impl Entries {
+    fn entry(&self, found: Result<DirEntry, ignore::Error>) -> RusticResult<ReadSourceEntry<Openable>> {
+        let entry = found.map_err(|error| self.shared.fault(&path_of(&error), reason(&error)))?;
+        let path = entry.path().to_path_buf();
+        let ReadSourceEntry { path, node, open: _ } = LocalSourceSaveOptions::default()
+            .map_entry(entry)
+            .map_err(|error| self.shared.fault(&path, error))?;
+        if !node.is_dir() {
+            self.shared.files.fetch_add(1, Relaxed);
+            self.shared.tally.add_file();
+        }
+        let open = Openable { path: path.clone(), size: node.meta.size, shared: Arc::clone(&self.shared) };
+        Ok(ReadSourceEntry { path, node, open: Some(open) })
+    }
+}
+
+fn path_of(error: &ignore::Error) -> PathBuf {
+    match error {
+        ignore::Error::WithPath { path, .. } => path.clone(),
+        ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
+        _ => PathBuf::new(),
+    }
+}
+
+fn reason(error: &ignore::Error) -> String {
+    match error {
+        ignore::Error::WithPath { err, .. }
+        | ignore::Error::WithDepth { err, .. }
+        | ignore::Error::WithLineNumber { err, .. } => reason(err),
+        other => other.io_error().map_or_else(|| other.to_string(), io::Error::to_string),
+    }
+}
+
+/// A file that the engine opens when it gets to it.
+pub(crate) struct Openable {
+    path: PathBuf,
+    size: u64,
+    shared: Arc<Shared>,
+}
+
+impl ReadSourceOpen for Openable {
+    type Reader = Reader;
+
+    fn open(self) -> RusticResult<Reader> {
+        let file = File::open(&self.path).map_err(|error| self.shared.fault(&self.path, error))?;
+        if self.shared.faulty() {
+            // The backup has failed already. Files are still opened, to say how many cannot be; reading
+            // them would only keep the application waiting.
+            return Err(RusticError::new(ErrorKind::InputOutput, "an earlier file could not be read"));
+        }
+        Ok(Reader { file, left: self.size, path: self.path, shared: self.shared })
+    }
+}
+
+/// A file as long as it was when it was listed, so that its size in the snapshot is that of its
+/// content. What is written behind that meanwhile belongs to the next backup.
+pub(crate) struct Reader {
+    file: File,
+    left: u64,
+    path: PathBuf,
+    shared: Arc<Shared>,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let fault = |why: &dyn ToString| io::Error::other(self.shared.fault(&self.path, why.to_string()));
+        match self.file.read(&mut buffer[..most]) {
+            Ok(0) => Err(fault(&format!("it became {} bytes shorter while it was read", self.left))),
+            Ok(read) => {
+                self.left -= read as u64;
+                Ok(read)
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) => Err(fault(&error)),
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! A source that a command dumps to its standard output.
+//!
+//! It must never pass a dump on as complete whose command failed, was ended by a signal, or wrote
+//! nothing: the end of the stream is only believed once the command has ended well.
+
+use std::{
+    io::{self, Read},
+    iter::{Once, once},
+    os::unix::process::ExitStatusExt,
+    path::PathBuf,
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
+    thread::JoinHandle,
+};
+
+use jiff::Timestamp;
+use nightkeep_domain::cause::Cause;
+use rustic_core::{
+    ReadSource, ReadSourceEntry, RusticResult,
+    repofile::{Metadata, Node, NodeType},
+};
+
+use crate::progress::Tally;
+
+/// How much of the end of what a command says is kept, in bytes.
+const LAST_WORDS: usize = 2000;
+
+/// A command that is running.
+pub(crate) struct Dump {
+    path: PathBuf,
+    node: Node,
+    reader: Mutex<Option<Reader>>,
+    running: Arc<Running>,
+}
+
+struct Running {
+    source: String,
+    program: String,
+    child: Mutex<Child>,
+    stderr: Mutex<Option<JoinHandle<Vec<u8>>>>,
+    cause: Mutex<Option<Cause>>,
+}
+
+impl Dump {
+    /// Starts the command. Its environment is the agent's, its standard error is kept for the record.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn start(
+        source: &str,
+        command: &[String],
+        tally: &Tally,
+        now: Timestamp,
+    ) -> Result<Self, Cause> {
+        let program = command.first().cloned().unwrap_or_default();
+        let not_started = |error: io::Error| Cause::DumpFailed {
+            source: source.to_owned(),
+            program: program.clone(),
+            ended: format!("could not be started: {error}"),
+            said: String::new(),
+        };
+        let mut child = Command::new(&program)
+            .args(&command[1..])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(not_started)?;
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        let listener = stderr.map(|stderr| std::thread::spawn(move || last_words(stderr)));
+        let running = Arc::new(Running {
+            source: source.to_owned(),
+            program,
+            child: Mutex::new(child),
+            stderr: Mutex::new(listener),
+            cause: Mutex::new(None),
+        });
+        let metadata = Metadata { mode: Some(0o600), mtime: Some(now), ..Metadata::default() };
+        tally.add_file();
+        Ok(Self {
+            path: PathBuf::from("/").join(source),
+            node: Node::new_node(source.as_ref(), NodeType::File, metadata),
+            reader: Mutex::new(stdout.map(|stdout| Reader {
+                stdout,
+                read: 0,
+                running: Arc::clone(&running),
+            })),
+            running,
+        })
+    }
+
+    /// The path of the dump in its snapshot.
+    pub(crate) fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    /// Why the dump does not count, if it doesn't.
+    pub(crate) fn fault(&self) -> Option<Cause> {
+        self.running.cause.lock().ok().and_then(|cause| cause.clone())
+    }
+}
+
+impl Drop for Dump {
+    /// A dump that nobody reads to its end is ended.
+    fn drop(&mut self) {
+        if let Ok(mut child) = self.running.child.lock() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+impl ReadSource for Dump {
+    type Open = Reader;
+    type Iter = Once<RusticResult<ReadSourceEntry<Reader>>>;
+
+    fn size(&self) -> RusticResult<Option<u64>> {
+        Ok(None)
+    }
+
+    fn entries(&self) -> Self::Iter {
+        let open = self.reader.lock().ok().and_then(|mut reader| reader.take());
+        once(Ok(ReadSourceEntry { path: self.path.clone(), node: self.node.clone(), open }))
+    }
+}
+
+/// The command's output.
+pub(crate) struct Reader {
+    stdout: ChildStdout,
+    read: u64,
+    running: Arc<Running>,
+}
+
+impl Read for Reader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        let read = self.stdout.read(buffer)?;
+        self.read += read as u64;
+        if read == 0 {
+            self.running.end(self.read).map_err(|cause| io::Error::other(cause.to_string()))?;
+        }
+        Ok(read)
+    }
+}
+
+impl Running {
+    /// Waits for the command's own word on the dump.
+    fn end(&self, read: u64) -> Result<(), Cause> {
+        let result = self.judge(read);
+        if let (Err(cause), Ok(mut kept)) = (&result, self.cause.lock()) {
+            kept.get_or_insert_with(|| cause.clone());
+        }
+        result
+    }
+
+    fn judge(&self, read: u64) -> Result<(), Cause> {
+        let (source, program) = (self.source.clone(), self.program.clone());
+        let status = match self.child.lock() {
+            Ok(mut child) => child.wait(),
+            Err(_) => Err(io::Error::other("its state is unknown")),
+        };
+        let said = self.stderr.lock().ok().and_then(|mut listener| listener.take()).map(JoinHandle::join);
+        let said = String::from_utf8_lossy(&said.and_then(Result::ok).unwrap_or_default()).trim().to_owned();
+        match status {
+            Ok(status) if status.success() && read > 0 => Ok(()),
+            Ok(status) if status.success() => Err(Cause::DumpEmpty { source, program }),
+            Ok(status) => Err(Cause::DumpFailed { source, program, ended: ended(status), said }),
+            Err(error) => {
+                Err(Cause::DumpFailed { source, program, ended: format!("was lost: {error}"), said })
+            }
+        }
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit status {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended in an unknown way".to_owned(),
+    }
+}
+
+/// Reads all that a command says, so that it never waits for a reader, and keeps the end.
+fn last_words(mut stderr: ChildStderr) -> Vec<u8> {
+    let mut kept = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(read @ 1..) = stderr.read(&mut buffer) {
+        kept.extend_from_slice(&buffer[..read]);
+        let surplus = kept.len().saturating_sub(LAST_WORDS);
+        kept.drain(..surplus);
+    }
+    kept
+}

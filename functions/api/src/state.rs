@@ -1,0 +1,120 @@
+//! The console's state as the page shows it.
+
+use std::sync::Arc;
+
+use axum::{Json, extract::State};
+use jiff::Timestamp;
+use nightkeep_domain::{
+    application::Application,
+    identifier::{OperationId, RecordId},
+    operation::{Kind, Operation, Progress, Stage},
+    state::{self, Night, overdue},
+};
+use serde::Serialize;
+
+use crate::{Api, User, problem::Problem};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct StateView {
+    application: ApplicationView,
+    operation: Option<OperationView>,
+    maintenance: MaintenanceView,
+    nightly: NightlyView,
+    usual_seconds: UsualSeconds,
+    retention_days: u64,
+    user: User,
+}
+
+#[derive(Debug, Serialize)]
+struct ApplicationView {
+    name: String,
+    services: Services,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Services {
+    running: u32,
+    desired: u32,
+}
+
+/// The operation in progress, in the state and in the answer to who came second.
+#[derive(Debug, Serialize)]
+pub(crate) struct OperationView {
+    id: OperationId,
+    pub(crate) kind: Kind,
+    record_id: RecordId,
+    pub(crate) started_at: Timestamp,
+    pub(crate) requested_by: String,
+    stages: Vec<Stage>,
+    progress: Option<Progress>,
+}
+
+#[derive(Debug, Serialize)]
+struct MaintenanceView {
+    on: bool,
+    since: Option<Timestamp>,
+    message: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct NightlyView {
+    next_at: Option<Timestamp>,
+    time: Option<String>,
+    time_zone: Option<String>,
+    last_success_at: Option<Timestamp>,
+    overdue: bool,
+    nights: Vec<Night>,
+}
+
+#[derive(Debug, Serialize)]
+struct UsualSeconds {
+    backup: Option<u64>,
+    restore: Option<u64>,
+    restart: Option<u64>,
+}
+
+/// `GET /api/state`
+pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>, Problem> {
+    let (state, settings) = tokio::try_join!(api.ledger.state(), api.settings.load())?;
+    let name = Application::parse(&settings.application)
+        .map_or_else(|_| "Application".to_owned(), |found| found.name);
+    let state::State { operation, progress, maintenance, application, schedule } = state;
+    Ok(Json(StateView {
+        application: ApplicationView { name, services: Services::default() },
+        operation: operation.map(|operation| OperationView::new(operation, progress)),
+        maintenance: MaintenanceView {
+            on: maintenance.on,
+            since: maintenance.since,
+            message: maintenance.message,
+        },
+        nightly: NightlyView {
+            next_at: None,
+            time: None,
+            time_zone: None,
+            last_success_at: schedule.last_success_at,
+            overdue: overdue(schedule.last_success_at, (api.clock)()),
+            nights: schedule.nights,
+        },
+        usual_seconds: UsualSeconds {
+            backup: application.usual_backup_seconds(),
+            restore: None,
+            restart: None,
+        },
+        retention_days: settings.retention_days,
+        user: api.user.clone(),
+    }))
+}
+
+impl OperationView {
+    pub(crate) fn new(operation: Operation, progress: Option<Progress>) -> Self {
+        Self {
+            id: operation.id,
+            kind: operation.kind,
+            record_id: operation.record_id,
+            started_at: operation.started_at,
+            requested_by: operation.requested_by,
+            stages: operation.stages,
+            progress,
+        }
+    }
+}
