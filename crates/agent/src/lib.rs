@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use aws_config::SdkConfig;
 use jiff::{SignedDuration, Timestamp};
 use nightkeep_cloud::{Ledger, SettingsStore};
@@ -97,9 +97,7 @@ fn run() -> anyhow::Result<()> {
     let shared = runtime.block_on(nightkeep_cloud::connect());
     let ledger = Ledger::new(&shared, &config.table);
     let assignment = config.assignment;
-    let Some(operation) = runtime.block_on(patiently(|| ledger.assigned(assignment)))? else {
-        bail!("operation {} is not, or no longer, at this stage and attempt", assignment.operation);
-    };
+    let operation = runtime.block_on(patiently(|| ledger.claim(assignment)))?;
     tracing::info!(
         operation = %operation.id, record = %operation.record_id, stage = assignment.stage,
         attempt = assignment.attempt, "the agent begins"
@@ -162,7 +160,7 @@ impl Stage<'_> {
         let settled = since.saturating_add(SignedDuration::from_secs(i64::try_from(seconds)?))?;
         let left = settled.duration_since(Timestamp::now());
         if let Ok(left) = Duration::try_from(left) {
-            self.runtime.block_on(tokio::time::sleep(left));
+            self.runtime.block_on(async { tokio::time::sleep(left).await });
         }
         Ok(())
     }

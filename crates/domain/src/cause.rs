@@ -161,13 +161,14 @@ impl Cause {
         };
         Failure {
             code: self.code().to_owned(),
-            happened: self.happened(stage),
+            happened: self.happened(&format!(" “{}”", stage.word())),
             done: done.to_owned(),
             to_do: format!("{}, then start a new {}.", self.to_do(), kind.word()),
         }
     }
 
-    fn happened(&self, stage: StageName) -> String {
+    /// `stage` is the stage's word in quotes after a space, or nothing.
+    fn happened(&self, stage: &str) -> String {
         match self {
             Self::SourceMissing { source, path } => {
                 format!("The source “{source}” could not be read: the folder {path} does not exist.")
@@ -186,7 +187,7 @@ impl Cause {
             Self::DumpFailed { source, program, ended, said } => {
                 let last = match said.trim() {
                     "" => " It said nothing.".to_owned(),
-                    said => format!(" Its last words: {said}"),
+                    said => format!(" Its last words: “{said}”."),
                 };
                 format!("The source “{source}” could not be read: {program} {ended}.{last}")
             }
@@ -206,11 +207,8 @@ impl Cause {
                 format!("The agent’s task ended{code} before it was finished: {why}.")
             }
             Self::TookTooLong { limit_seconds } => {
-                format!(
-                    "The stage “{}” took longer than {} and was stopped.",
-                    stage.word(),
-                    duration(*limit_seconds)
-                )
+                let limit = duration(*limit_seconds);
+                format!("The stage{stage} took longer than {limit} and was stopped.")
             }
             Self::Unexpected { what } => format!("Something unforeseen happened: {what}."),
         }
@@ -259,7 +257,7 @@ impl Cause {
 /// For the log: the code and what happened.
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {self:?}", self.code())
+        write!(formatter, "{}: {}", self.code(), self.happened(""))
     }
 }
 

@@ -159,6 +159,21 @@ fn a_task_that_ecs_cannot_bring_up_fails_the_stage_before_the_maintenance_gets_l
 }
 
 #[test]
+fn s06_an_attempt_that_an_agent_has_claimed_is_never_given_up_unseen() {
+    let late = at(PATIENCE.as_secs() + 5);
+    let claimed = |mut operation: Operation| {
+        operation.attempt.as_mut().unwrap().claimed = true;
+        operation
+    };
+    let step = next(&claimed(stage_begun()), &seen(Sight::NotLooked), late);
+    assert!(matches!(step, Step::Act(Act::RunTask { .. })), "asking again names the task: {step:?}");
+    let named = started(&claimed(stage_begun()), TASK.to_owned(), late);
+    assert_eq!(next(&named, &seen(Sight::Missing), late), Step::Wait);
+    let forgotten = saved(next(&named, &seen(Sight::Missing), at(PATIENCE.as_secs() + 10 + LAG.as_secs())));
+    assert_eq!(forgotten.attempt.unwrap().number, 2, "it was up, and is no more");
+}
+
+#[test]
 fn a_start_that_is_refused_for_good_fails_with_the_reason() {
     let failed = refused(&stage_begun(), "access denied".to_owned(), at(2));
     assert_eq!(

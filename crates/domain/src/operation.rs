@@ -100,6 +100,10 @@ pub struct Attempt {
     /// Whether ECS has shown the task since. Before that, not to be seen may mean too early.
     #[serde(default)]
     pub sighted: bool,
+    /// Whether the agent has begun: it claims the attempt before it touches anything. Whoever gives up
+    /// an unclaimed attempt can be sure that nothing will be done for it any more.
+    #[serde(default)]
+    pub claimed: bool,
     /// Set when it was decided to stop the task: why the stage will have failed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopping: Option<Cause>,

@@ -38,7 +38,7 @@ impl Archive {
         };
         node.meta.size = size(&snapshot).total_bytes;
         let (content, id) = tree.serialize().context("writing the tree of a dump")?;
-        self.write_tree(&repository.key(), &content, &id)?;
+        self.write_tree(&repository.key(), &content, id.to_hex().as_str())?;
 
         let mut corrected = snapshot.clone();
         corrected.tree = id;
@@ -54,13 +54,12 @@ impl Archive {
     }
 
     /// Writes one tree as a pack of its own, and an index for it.
-    fn write_tree(&self, key: &MasterKey, content: &[u8], id: &impl ToString) -> anyhow::Result<()> {
-        let id = id.to_string();
+    fn write_tree(&self, key: &MasterKey, content: &[u8], id: &str) -> anyhow::Result<()> {
         let mut pack = encrypted(key, content)?;
         let length = u32::try_from(pack.len()).context("writing the tree of a dump")?;
         let mut header = vec![TREE];
         header.extend(length.to_le_bytes());
-        header.extend(hex::decode(&id).context("writing the tree of a dump")?);
+        header.extend(hex::decode(id).context("writing the tree of a dump")?);
         let header = encrypted(key, &header)?;
         pack.extend(&header);
         pack.extend(u32::try_from(header.len()).context("writing the tree of a dump")?.to_le_bytes());

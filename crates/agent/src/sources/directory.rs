@@ -166,9 +166,13 @@ impl Entries {
     fn entry(&self, found: Result<DirEntry, ignore::Error>) -> RusticResult<ReadSourceEntry<Openable>> {
         let entry = found.map_err(|error| self.shared.fault(&path_of(&error), reason(&error)))?;
         let path = entry.path().to_path_buf();
-        let ReadSourceEntry { path, node, open: _ } = LocalSourceSaveOptions::default()
+        let ReadSourceEntry { path, mut node, open: _ } = LocalSourceSaveOptions::default()
             .map_entry(entry)
             .map_err(|error| self.shared.fault(&path, error))?;
+        if !node.is_file() {
+            // As restic has it: only a file's content has a size.
+            node.meta.size = 0;
+        }
         if !node.is_dir() {
             self.shared.files.fetch_add(1, Relaxed);
             self.shared.tally.add_file();

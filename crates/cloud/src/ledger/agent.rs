@@ -1,23 +1,45 @@
 //! The agent's side of the table: its progress and its report, each on the condition that the
 //! operation, the stage and the attempt are still its own.
 
-use aws_sdk_dynamodb::types::{ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem};
 use nightkeep_domain::{
     identifier::RecordId,
     operation::{Assignment, Operation, Progress, Report},
     record::{Record, RecordKind, Snapshot, Status},
 };
 
-use super::{Ledger, key, number, text, to_item, to_value};
+use super::{Ledger, from_item, key, number, text, to_item, to_value};
 use crate::{Error, Kind};
 
 impl Ledger {
-    /// The operation of an assignment, if the assignment still holds.
+    /// Claims an assignment for the agent that was started for it, before it touches anything, and
+    /// returns the operation. Claiming it again changes nothing.
     ///
     /// # Errors
-    /// If the table cannot be read.
-    pub async fn assigned(&self, assignment: Assignment) -> Result<Option<Operation>, Error> {
-        Ok(self.state().await?.operation.filter(|operation| assignment.holds(operation)))
+    /// [`Kind::Conflict`] if the assignment does not, or no longer, hold.
+    pub async fn claim(&self, assignment: Assignment) -> Result<Operation, Error> {
+        let doing = format!("claiming operation {}", assignment.operation);
+        let answer = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key("console", "operation")))
+            .update_expression("SET attempt.claimed = :true, #version = #version + :one")
+            .condition_expression(holds(assignment))
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#number", "number")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":id", text(assignment.operation.to_string()))
+            .expression_attribute_values(":number", number(assignment.attempt.into()))
+            .expression_attribute_values(":in_progress", text("in_progress"))
+            .return_values(ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(|error| Error::of(doing.clone(), error))?;
+        let item = answer.attributes.ok_or_else(|| Error::corrupt(doing, "the table gave no operation back"))?;
+        from_item(item, "the operation")
     }
 
     /// Writes how far the agent is.

@@ -1,0 +1,258 @@
+//! The program, started as a user starts it, on a state folder of its own.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use reqwest::{Client, Response, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::until;
+
+/// A running console. Dropped, it is killed, and with it whatever it started.
+pub struct Console {
+    folder: TempDir,
+    /// What starts the program: its own command line, or one that prepares a place for it.
+    prefix: Vec<String>,
+    process: Child,
+    address: String,
+    client: Client,
+}
+
+/// The program under test, which `tests/run` has built.
+pub fn program() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of the test");
+    let program = test.ancestors().nth(2).expect("the target folder").join("nightkeep");
+    assert!(program.exists(), "{} is not there: run `cargo build` first, or tests/run", program.display());
+    program
+}
+
+impl Console {
+    /// Starts it on a new state folder for the application that `sources` describes.
+    pub async fn start(sources: &str) -> Self {
+        Self::start_within(&[], sources).await
+    }
+
+    /// Starts it by the command `prefix`, in which `{state}` stands for the state folder.
+    pub async fn start_within(prefix: &[&str], sources: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("application.toml"), format!("name = \"Guest book\"\n{sources}"))
+            .expect("the application's description");
+        let state = folder.path().join("state");
+        let state = state.to_str().expect("a path in UTF-8");
+        let prefix: Vec<String> = prefix.iter().map(|part| part.replace("{state}", state)).collect();
+        let (process, address) = launch(&prefix, folder.path());
+        let console = Self { folder, prefix, process, address, client: Client::new() };
+        console.setting("settle-seconds", "0").await;
+        console
+    }
+
+    /// The state folder.
+    pub fn state_folder(&self) -> PathBuf {
+        self.folder.path().join("state")
+    }
+
+    /// The file that describes the application.
+    pub fn description(&self) -> PathBuf {
+        self.folder.path().join("application.toml")
+    }
+
+    /// The identifier of the program's process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_raw(self.process.id().try_into().expect("a process identifier"))
+    }
+
+    /// Ends the program as a power cut would.
+    pub fn kill(&mut self) {
+        kill(self.pid(), Signal::SIGKILL).expect("killing the program");
+        self.process.wait().expect("the program's end");
+    }
+
+    /// Starts it again on the same state folder.
+    pub fn start_again(&mut self) {
+        (self.process, self.address) = launch(&self.prefix, self.folder.path());
+    }
+
+    /// The environment that the program offers to other clients.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let file = self.state_folder().join("env");
+        // It is shell: a shell reads it.
+        let script = format!(". '{}' && env -0", file.display());
+        let output = crate::run(Command::new("sh").args(["-c", &script]).env_clear().env("PATH", "/usr/bin:/bin"));
+        let text = String::from_utf8(output.stdout).expect("an environment in UTF-8");
+        let pairs = text.split('\0').filter_map(|line| line.split_once('='));
+        pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    /// Sets a setting, as an administrator would with the AWS command line.
+    pub async fn setting(&self, name: &str, value: &str) {
+        let environment = self.environment();
+        let credentials = aws_sdk_ssm::config::Credentials::new(
+            &environment["AWS_ACCESS_KEY_ID"],
+            &environment["AWS_SECRET_ACCESS_KEY"],
+            None,
+            None,
+            "the env file",
+        );
+        let config = aws_sdk_ssm::Config::builder()
+            .behavior_version(aws_config::BehaviorVersion::latest())
+            .region(aws_sdk_ssm::config::Region::new(environment["AWS_REGION"].clone()))
+            .credentials_provider(credentials)
+            .endpoint_url(&environment["AWS_ENDPOINT_URL_SSM"])
+            .build();
+        aws_sdk_ssm::Client::from_conf(config)
+            .put_parameter()
+            .name(format!("{}/{name}", environment["NIGHTKEEP_PARAMETERS"]))
+            .value(value)
+            .r#type(aws_sdk_ssm::types::ParameterType::String)
+            .overwrite(true)
+            .send()
+            .await
+            .expect("setting a setting");
+    }
+
+    /// The address of a path.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.address)
+    }
+
+    /// A client for requests that these helpers don't make.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// `GET`, and its JSON.
+    pub async fn get(&self, path: &str) -> Value {
+        let answer = self.client.get(self.url(path)).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "GET {path}");
+        answer.json().await.expect("JSON")
+    }
+
+    /// `POST` with JSON.
+    pub async fn post(&self, path: &str, body: &Value) -> Response {
+        self.client.post(self.url(path)).json(body).send().await.expect("an answer")
+    }
+
+    /// Asks for a backup, which has to begin, and returns its record's id.
+    pub async fn begin_backup(&self, notes: &str) -> String {
+        let answer = self.post("/api/backups", &json!({ "notes": notes })).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        let body: Value = answer.json().await.expect("JSON");
+        body["record"]["id"].as_str().expect("a record's id").to_owned()
+    }
+
+    /// A record.
+    pub async fn record(&self, id: &str) -> Value {
+        self.get(&format!("/api/records/{id}")).await["record"].take()
+    }
+
+    /// Waits until a record has its ending, and looks whether everything is as after an operation.
+    pub async fn settled(&self, id: &str) -> Value {
+        let ended = || async {
+            let record = self.record(id).await;
+            (record["status"] != "IN_PROGRESS").then_some(record)
+        };
+        let record = until(&format!("record {id} leaves IN_PROGRESS"), ended).await;
+        let state = self.get("/api/state").await;
+        assert_eq!(state["operation"], Value::Null, "no operation is left");
+        assert_eq!(state["maintenance"]["on"], false, "the application is up again");
+        record
+    }
+
+    /// Makes a backup and waits for its end.
+    pub async fn backup(&self) -> Value {
+        let id = self.begin_backup("").await;
+        self.settled(&id).await
+    }
+
+    /// Makes a backup that has to succeed.
+    pub async fn good_backup(&self) -> Value {
+        let record = self.backup().await;
+        assert_eq!(record["status"], "SUCCESS", "{record:#}");
+        record
+    }
+
+    /// Makes a backup that has to fail, and returns its failure as one text.
+    pub async fn failed_backup(&self, code: &str) -> String {
+        let record = self.backup().await;
+        assert_eq!(record["status"], "FAILED", "{record:#}");
+        assert_eq!(record["snapshots"], json!([]), "{record:#}");
+        let failure = &record["failure"];
+        assert_eq!(failure["code"], code, "{failure:#}");
+        let sentences = ["happened", "done", "to_do"].map(|part| failure[part].as_str().unwrap_or_default());
+        assert!(sentences.iter().all(|sentence| sentence.ends_with('.')), "{failure:#}");
+        sentences.join(" ")
+    }
+
+    /// The processes that work as agents of this console now.
+    pub fn agents(&self) -> Vec<Pid> {
+        let marker = format!("NIGHTKEEP_TASK={}/", self.state_folder().display());
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+        let ours = |pid: &Pid| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(marker.as_bytes()))
+        };
+        pids.filter(ours).collect()
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        for pid in std::iter::once(self.pid()).chain(self.agents()) {
+            // What has ended already cannot be killed.
+            let _ = kill(pid, Signal::SIGKILL);
+        }
+        let _ = self.process.wait();
+        if std::thread::panicking() {
+            eprintln!("--- the program's log\n{}", log(self.folder.path()));
+        }
+    }
+}
+
+/// What the program and its tasks have logged.
+fn log(folder: &Path) -> String {
+    let mut text = fs::read_to_string(folder.join("log")).unwrap_or_default();
+    for entry in fs::read_dir(folder.join("state/ecs/logs")).into_iter().flatten().flatten() {
+        text += &format!("--- {}\n", entry.path().display());
+        text += &fs::read_to_string(entry.path()).unwrap_or_default();
+    }
+    text
+}
+
+/// Starts the program and waits for its address.
+fn launch(prefix: &[String], folder: &Path) -> (Child, String) {
+    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log");
+    let program = program();
+    let own = [program.to_str().expect("a path in UTF-8"), "--port", "0"].map(str::to_owned);
+    let line: Vec<String> = prefix.iter().cloned().chain(own).collect();
+    let mut process = Command::new(&line[0])
+        .args(&line[1..])
+        .arg("--state")
+        .arg(folder.join("state"))
+        .arg("--application")
+        .arg(folder.join("application.toml"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(log)
+        .spawn()
+        .expect("starting the program");
+    let lines = BufReader::new(process.stdout.take().expect("its output")).lines();
+    for line in lines.map_while(Result::ok) {
+        if let Some(at) = line.find("http://127.0.0.1:") {
+            let address: String = line[at..].chars().take_while(|c| !c.is_whitespace()).collect();
+            return (process, address.trim_end_matches('/').to_owned());
+        }
+    }
+    let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
+    panic!("the program ended without an address:\n{log}");
+}
