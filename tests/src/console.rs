@@ -87,7 +87,8 @@ impl Console {
         let file = self.state_folder().join("env");
         // It is shell: a shell reads it.
         let script = format!(". '{}' && env -0", file.display());
-        let output = crate::run(Command::new("sh").args(["-c", &script]).env_clear().env("PATH", "/usr/bin:/bin"));
+        let output =
+            crate::run(Command::new("sh").args(["-c", &script]).env_clear().env("PATH", "/usr/bin:/bin"));
         let text = String::from_utf8(output.stdout).expect("an environment in UTF-8");
         let pairs = text.split('\0').filter_map(|line| line.split_once('='));
         pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
@@ -253,6 +254,7 @@ fn launch(prefix: &[String], folder: &Path) -> (Child, String) {
             return (process, address.trim_end_matches('/').to_owned());
         }
     }
+    let ending = process.wait().expect("the program's end");
     let log = fs::read_to_string(folder.join("log")).unwrap_or_default();
-    panic!("the program ended without an address:\n{log}");
+    panic!("the program ended with {ending} and without an address:\n{log}");
 }

@@ -53,15 +53,24 @@ pub fn plant(root: &Path, files: usize) -> std::io::Result<()> {
     fs::hard_link(root.join("hard/one"), root.join("hard/two"))?;
     fs::hard_link(root.join("hard/one"), root.join("three"))?;
 
-    let names: [&[u8]; 7] =
-        [b"no utf-8 \xff\x80", b"line\nbreak", b"quote\"s and \\", "日本語 🏰".as_bytes(), b" spaces ", b"-rf", b"tab\tand\x01"];
+    let names: [&[u8]; 7] = [
+        b"no utf-8 \xff\x80",
+        b"line\nbreak",
+        b"quote\"s and \\",
+        "日本語 🏰".as_bytes(),
+        b" spaces ",
+        b"-rf",
+        b"tab\tand\x01",
+    ];
     for name in names {
         fs::write(root.join(OsStr::from_bytes(name)), name)?;
     }
     fs::write(root.join("x".repeat(255)), "the longest name")?;
     crate::run(std::process::Command::new("mkfifo").arg(root.join("a pipe")));
 
-    for (name, mode) in [("mode 000", 0o000), ("mode 400", 0o400), ("mode 4755", 0o4755), ("mode 2640", 0o2640)] {
+    for (name, mode) in
+        [("mode 000", 0o000), ("mode 400", 0o400), ("mode 4755", 0o4755), ("mode 2640", 0o2640)]
+    {
         let path = root.join(name);
         fs::write(&path, name)?;
         if nix::unistd::geteuid().is_root() {
@@ -87,7 +96,8 @@ pub fn portrait(root: &Path) -> BTreeMap<Vec<u8>, String> {
     let mut portrait = BTreeMap::new();
     for entry in walkdir::WalkDir::new(root).sort_by_file_name() {
         let entry = entry.expect("an entry of the tree");
-        let path = entry.path().strip_prefix(root).expect("a path in the tree").as_os_str().as_bytes().to_vec();
+        let path =
+            entry.path().strip_prefix(root).expect("a path in the tree").as_os_str().as_bytes().to_vec();
         let metadata = entry.path().symlink_metadata().expect("metadata");
         let kind = metadata.file_type();
         let content = if kind.is_symlink() {

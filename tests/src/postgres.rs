@@ -49,8 +49,10 @@ impl Postgres {
                 .args(["--auth=trust", "--username=app", "--encoding=UTF8", "--no-sync", "--pgdata"])
                 .arg(&data),
         );
-        let options =
-            format!("-c listen_addresses='' -c fsync=off -c unix_socket_directories='{}'", server.host().display());
+        let options = format!(
+            "-c listen_addresses='' -c fsync=off -c unix_socket_directories='{}'",
+            server.host().display()
+        );
         crate::run(
             as_owner(&programs().join("pg_ctl"))
                 .args(["start", "--wait", "--options", &options, "--pgdata"])
@@ -70,7 +72,14 @@ impl Postgres {
     /// Runs SQL and returns what it prints.
     pub fn sql(&self, database: &str, sql: &str) -> String {
         let mut psql = self.client("psql");
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", database]);
+        psql.args([
+            "--no-psqlrc",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set=ON_ERROR_STOP=1",
+            database,
+        ]);
         let output = crate::run(psql.args(["--command", sql]));
         String::from_utf8_lossy(&output.stdout).trim().to_owned()
     }
@@ -102,6 +111,7 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         let mut stop = as_owner(&programs().join("pg_ctl"));
-        let _ = stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.folder.path().join("data")).output();
+        let _ =
+            stop.args(["stop", "--mode=immediate", "--pgdata"]).arg(self.folder.path().join("data")).output();
     }
 }

@@ -38,6 +38,8 @@ pub fn restore(console: &Console, snapshot: &str, target: &Path) {
 /// The snapshot of a source in a record.
 pub fn snapshot_of<'a>(record: &'a Value, source: &str) -> &'a str {
     let snapshots = record["snapshots"].as_array().into_iter().flatten();
-    let found = snapshots.filter(|snapshot| snapshot["source"] == source).find_map(|snapshot| snapshot["id"].as_str());
+    let found = snapshots
+        .filter(|snapshot| snapshot["source"] == source)
+        .find_map(|snapshot| snapshot["id"].as_str());
     found.unwrap_or_else(|| panic!("no snapshot of {source} in {record:#}"))
 }

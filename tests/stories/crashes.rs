@@ -19,7 +19,8 @@ async fn at_work(console: &Console, marks: &std::path::Path, attempt: usize) {
 
 /// A dump that leaves a mark when it is started, and waits for the gate.
 fn marked(folder: &std::path::Path) -> String {
-    let script = format!("echo begun >> '{}'; {}", folder.join("marks").display(), gated(&folder.join("gate")));
+    let script =
+        format!("echo begun >> '{}'; {}", folder.join("marks").display(), gated(&folder.join("gate")));
     dump("slow", &script)
 }
 
@@ -80,9 +81,10 @@ async fn s01_s03_a_power_cut_in_mid_backup_is_survived() {
     assert_eq!(record["status"], "SUCCESS", "{record:#}");
     assert_eq!(record["notes"], "through a power cut");
     let next = console.good_backup().await;
-    let mut expected: Vec<&str> = ["files", "slow"].iter().flat_map(|source| {
-        [restic::snapshot_of(&record, source), restic::snapshot_of(&next, source)]
-    }).collect();
+    let mut expected: Vec<&str> = ["files", "slow"]
+        .iter()
+        .flat_map(|source| [restic::snapshot_of(&record, source), restic::snapshot_of(&next, source)])
+        .collect();
     let mut found = restic::snapshots(&console);
     expected.sort_unstable();
     found.sort_unstable();

@@ -77,7 +77,12 @@ async fn s23_a_file_that_cannot_be_read_fails_the_backup() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s10_a_dump_that_fails_is_cut_short_or_yields_nothing_fails_the_backup() {
     let cases = [
-        ("head -c 3000000 /dev/zero; echo 'the disk is on fire' >&2; exit 3", "dump_failed", "exit status 3", "the disk is on fire"),
+        (
+            "head -c 3000000 /dev/zero; echo 'the disk is on fire' >&2; exit 3",
+            "dump_failed",
+            "exit status 3",
+            "the disk is on fire",
+        ),
         ("exec 2>&1; echo half; kill -9 $$", "dump_failed", "signal 9", "said nothing"),
         ("true", "dump_empty", "wrote nothing", "“database”"),
         ("echo 'no server' >&2; exit 1", "dump_failed", "exit status 1", "no server"),
@@ -107,7 +112,11 @@ async fn s11_a_bucket_that_is_missing_fails_the_backup() {
 #[tokio::test(flavor = "multi_thread")]
 async fn s11_a_bucket_that_must_not_be_written_fails_the_backup() {
     let script = "mkdir -p \"$0/s3\" && mount --bind \"$0/s3\" \"$0/s3\" && exec \"$@\"";
-    let console = Console::start_within(&[OWN_MOUNTS, &["sh", "-c", script, "{state}"]].concat(), &dump("database", "echo data")).await;
+    let console = Console::start_within(
+        &[OWN_MOUNTS, &["sh", "-c", script, "{state}"]].concat(),
+        &dump("database", "echo data"),
+    )
+    .await;
     // In the program's own view of the file system the folder cannot be written from here on.
     let inside = format!("--target={}", console.pid());
     let folder = console.state_folder().join("s3");

@@ -10,7 +10,8 @@ use crate::{dump, gated};
 
 /// Edits notes, and returns what was answered.
 async fn edit(console: &Console, id: &str, notes: &str, version: Option<u64>) -> (StatusCode, Value) {
-    let mut request = console.client().patch(console.url(&format!("/api/records/{id}"))).json(&json!({ "notes": notes }));
+    let mut request =
+        console.client().patch(console.url(&format!("/api/records/{id}"))).json(&json!({ "notes": notes }));
     if let Some(version) = version {
         request = request.header("if-match", format!("\"{version}\""));
     }
@@ -69,7 +70,10 @@ async fn wrong_requests_are_told_what_is_wrong_and_change_nothing() {
     assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(body["detail"].as_str().unwrap().contains("U+0007 at position 6"), "{body}");
     assert_eq!(edit(&console, id, &"🏰".repeat(10_000), Some(1)).await.0, StatusCode::OK, "the longest");
-    assert_eq!(edit(&console, "019ab1d2-6c40-7e1a-9b07-51c2e8d0f3a4", "", None).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(
+        edit(&console, "019ab1d2-6c40-7e1a-9b07-51c2e8d0f3a4", "", None).await.0,
+        StatusCode::NOT_FOUND
+    );
     assert_eq!(edit(&console, "operation", "", None).await.0, StatusCode::NOT_FOUND);
 
     let answer = console.post("/api/backups", &json!({ "notes": "x".repeat(70_000) })).await;
@@ -79,7 +83,8 @@ async fn wrong_requests_are_told_what_is_wrong_and_change_nothing() {
     let answer = console.post("/api/backups", &json!({ "note": "misspelt" })).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     for query in ["limit=0", "limit=201", "limit=many", "before=operation", "after=1"] {
-        let answer = console.client().get(console.url(&format!("/api/records?{query}"))).send().await.unwrap();
+        let answer =
+            console.client().get(console.url(&format!("/api/records?{query}"))).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{query}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json", "{query}");
     }
@@ -93,7 +98,15 @@ async fn r9_nothing_can_be_deleted_by_hand() {
     let console = Console::start(&dump("quick", "echo data")).await;
     let record = console.good_backup().await;
     let id = record["id"].as_str().unwrap();
-    for path in ["/api/records", &format!("/api/records/{id}"), "/api/backups", "/api/state", "/maintenance", "/", "/api/nowhere"] {
+    for path in [
+        "/api/records",
+        &format!("/api/records/{id}"),
+        "/api/backups",
+        "/api/state",
+        "/maintenance",
+        "/",
+        "/api/nowhere",
+    ] {
         let answer = console.client().request(Method::DELETE, console.url(path)).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
     }
@@ -124,7 +137,8 @@ async fn an_unchanged_state_is_not_sent_again() {
     let console = Console::start(&dump("quick", "echo data")).await;
     let first = console.client().get(console.url("/api/state")).send().await.unwrap();
     let tag = first.headers()["etag"].clone();
-    let second = console.client().get(console.url("/api/state")).header("if-none-match", tag).send().await.unwrap();
+    let second =
+        console.client().get(console.url("/api/state")).header("if-none-match", tag).send().await.unwrap();
     assert_eq!(second.status(), StatusCode::NOT_MODIFIED);
     assert_eq!(second.bytes().await.unwrap().len(), 0);
 }

@@ -3,7 +3,11 @@
 //! It counts only as a whole: on any fault everything of it is removed again, and it has succeeded only
 //! once its snapshots have been read back.
 
-use std::{path::PathBuf, sync::Arc, thread};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    thread,
+};
 
 use anyhow::anyhow;
 use jiff::Timestamp;
@@ -114,7 +118,7 @@ impl Backup<'_> {
         &self,
         repository: &Repository<IndexedIdsStatus>,
         name: &str,
-        root: &PathBuf,
+        root: &Path,
     ) -> anyhow::Result<SnapshotFile> {
         let parent = match self.before(name) {
             Some(before) => self.archive.parent(repository, before)?,
@@ -122,9 +126,15 @@ impl Backup<'_> {
         };
         self.tally.begin(name);
         engine_log::take_skipped();
-        let source = Directory::new(name, root.clone(), Arc::clone(self.tally));
-        let result =
-            self.archive.archive(repository, &source, root.clone(), name, self.record, parent.as_deref());
+        let source = Directory::new(name, root.to_path_buf(), Arc::clone(self.tally));
+        let result = self.archive.archive(
+            repository,
+            &source,
+            root.to_path_buf(),
+            name,
+            self.record,
+            parent.as_deref(),
+        );
         if let Some(fault) = source.fault() {
             return Err(fault.into());
         }
@@ -165,15 +175,12 @@ impl Backup<'_> {
         self.archive.healthy()?;
         let snapshot = result?;
         let skipped = engine_log::take_skipped();
-        match skipped.first() {
-            None => Ok(snapshot),
-            Some(first) => Err(Cause::SourceUnreadable {
-                source: name.to_owned(),
-                path: "a part of it".to_owned(),
-                why: first.clone(),
-                more: skipped.len() as u64 - 1,
-            }
-            .into()),
-        }
+        let Some(first) = skipped.first().cloned() else { return Ok(snapshot) };
+        let (source, more) = (name.to_owned(), skipped.len() as u64 - 1);
+        Err(if engine_log::is_damage(&first) {
+            Cause::RepositoryDamaged { found: format!("of the last backup of “{name}”: {first}") }.into()
+        } else {
+            Cause::SourceUnreadable { source, path: "a part of it".to_owned(), why: first, more }.into()
+        })
     }
 }

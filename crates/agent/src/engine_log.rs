@@ -1,5 +1,6 @@
 //! What the engine only logs. It skips what it cannot read with a warning and goes on; here such a
-//! warning is caught, so that no backup counts that left something out in silence.
+//! warning is caught, so that no backup counts that left something out, or hides a damage of the
+//! repository, in silence.
 
 use std::sync::Mutex;
 
@@ -27,8 +28,10 @@ impl Log for EngineLog {
             Level::Warn => tracing::warn!(target: "engine", "{text}"),
             Level::Info | Level::Debug | Level::Trace => tracing::debug!(target: "engine", "{text}"),
         }
+        // What is left out, and what the last backup should have but has not.
+        let telling = text.starts_with("ignoring error") || text.starts_with("missing blobs in index");
         if record.level() <= Level::Warn
-            && text.starts_with("ignoring error")
+            && telling
             && let Ok(mut skipped) = SKIPPED.lock()
             && skipped.len() < MOST
         {
@@ -50,4 +53,9 @@ pub(crate) fn catch() {
 /// What the engine skipped since this was last asked.
 pub(crate) fn take_skipped() -> Vec<String> {
     SKIPPED.lock().map(|mut skipped| std::mem::take(&mut *skipped)).unwrap_or_default()
+}
+
+/// Whether a warning is about the repository, and not about what is being read.
+pub(crate) fn is_damage(warning: &str) -> bool {
+    warning.contains("parent tree") || warning.starts_with("missing blobs in index")
 }

@@ -300,12 +300,12 @@ impl Ledger {
             if codes.contains(&"ConditionalCheckFailed") {
                 return Ok(Err(codes.iter().map(|&code| code == "ConditionalCheckFailed").collect()));
             }
-            let passing = |&code: &&str| {
-                matches!(code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
+            let passing = |code: &&str| {
+                matches!(*code, "TransactionConflict" | "ThrottlingError" | "ProvisionedThroughputExceeded")
             };
-            if !codes.iter().any(|code| passing(&code)) || attempt >= 9 {
+            if !codes.iter().any(passing) || attempt >= 9 {
                 return Err(Error::new(
-                    if codes.iter().any(|code| passing(&code)) { Kind::Throttled } else { Kind::Denied },
+                    if codes.iter().any(passing) { Kind::Throttled } else { Kind::Denied },
                     doing,
                     format!("the transaction was canceled: {}", canceled.message().unwrap_or_default()),
                 ));

@@ -239,7 +239,11 @@ impl Cause {
             Self::StorageFull { .. } => "Make room in the storage".to_owned(),
             Self::StorageUnavailable { .. } => "Check that the agent reaches the storage".to_owned(),
             Self::RepositoryLocked => "Configure the password that the repository was made with".to_owned(),
-            Self::RepositoryDamaged { .. } => "Run “restic check” on the repository".to_owned(),
+            Self::RepositoryDamaged { .. } => {
+                "Run “restic check” on the repository: “restic rebuild-index” finds \
+                again what only the index has lost, “restic forget” gives up what cannot be found"
+                    .to_owned()
+            }
             Self::Configuration { .. } => "Correct it".to_owned(),
             Self::LocalDisk { .. } => "Check the disk of the agent’s task".to_owned(),
             Self::TaskNotStarted { .. } => {

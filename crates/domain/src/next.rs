@@ -125,10 +125,14 @@ pub fn next(operation: &Operation, seen: &Seen, now: Timestamp) -> Step {
             let vanished = Cause::TaskVanished { exit_code: *exit_code, why: why.clone() };
             end_attempt(operation, position, vanished, now);
         }),
-        Sight::Missing if attempt.sighted || (attempt.claimed && now.duration_since(attempt.asked_at) > LAG) => save(operation, |operation| {
-            let why = "ECS no longer knows it".to_owned();
-            end_attempt(operation, position, Cause::TaskVanished { exit_code: None, why }, now);
-        }),
+        Sight::Missing
+            if attempt.sighted || (attempt.claimed && now.duration_since(attempt.asked_at) > LAG) =>
+        {
+            save(operation, |operation| {
+                let why = "ECS no longer knows it".to_owned();
+                end_attempt(operation, position, Cause::TaskVanished { exit_code: None, why }, now);
+            })
+        }
         Sight::Missing if !attempt.claimed && now.duration_since(attempt.decided_at) > PATIENCE => {
             save(operation, |operation| fail(operation, position, not_started(), now))
         }
@@ -222,7 +226,15 @@ fn end_stage(operation: &mut Operation, position: usize, state: StageState, now:
 }
 
 fn attempt_number(number: u32, now: Timestamp) -> Attempt {
-    Attempt { number, decided_at: now, asked_at: now, task: None, sighted: false, claimed: false, stopping: None }
+    Attempt {
+        number,
+        decided_at: now,
+        asked_at: now,
+        task: None,
+        sighted: false,
+        claimed: false,
+        stopping: None,
+    }
 }
 
 fn not_started() -> Cause {

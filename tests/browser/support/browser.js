@@ -1,0 +1,71 @@
+// Chromium, and pages that must not complain: no script error, no violation of the content security
+// policy, no file of the page missing.
+
+import assert from "node:assert/strict";
+import { chromium } from "playwright-core";
+
+const PATIENCE = 60_000;
+
+export async function startBrowser() {
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+
+  return {
+    close: () => browser.close(),
+    /**
+     * Opens a page of its own for a test, and closes it at the test's end.
+     * @param t the test
+     * @param options Playwright's, and `prepare(page)` before the page is loaded
+     */
+    async open(t, url, { prepare, ...options } = {}) {
+      const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "Europe/Berlin", ...options });
+      context.setDefaultTimeout(PATIENCE);
+      const page = await context.newPage();
+      const complaints = [];
+      page.on("pageerror", (error) => complaints.push(error.stack));
+      page.on("console", (message) => {
+        // Refusals of the API are part of what is tested; the page's own files are looked after below.
+        if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
+      });
+      page.on("response", (response) => {
+        if (response.status() >= 400 && !response.url().includes("/api/")) complaints.push(`${response.status()} ${response.url()}`);
+      });
+      await page.addInitScript(() => {
+        document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+      });
+      t.after(async () => {
+        await context.close();
+        assert.deepEqual(complaints, [], "the page complained");
+      });
+      await prepare?.(page);
+      await page.goto(url);
+      await page.locator("#rows tr:visible, #blank:visible").first().waitFor();
+      return page;
+    },
+  };
+}
+
+/** The row of the record with this id. */
+export const row = (page, id) => page.locator(`#r-${id}`);
+
+/** Waits until a text of the page is, or matches, what is expected. */
+export async function reads(locator, expected) {
+  const matches = (text) => (expected instanceof RegExp ? expected.test(text) : text === expected);
+  await until(`${locator} reads ${expected}`, async () => {
+    const text = await locator.textContent().catch(() => "");
+    return matches(text.trim()) ? true : text;
+  });
+}
+
+/** Waits until `look` gives true; what it gave last is in the failure. */
+export async function until(what, look, patience = PATIENCE) {
+  const end = Date.now() + patience;
+  for (;;) {
+    const seen = await look();
+    if (seen === true) return;
+    if (Date.now() > end) assert.fail(`waited for: ${what}; last: ${JSON.stringify(seen)}`);
+    await new Promise((next) => setTimeout(next, 50));
+  }
+}
