@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Kind, StageName};
+use crate::operation::{Kind, Operation, StageName};
 
 /// Why a stage failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,6 +111,22 @@ pub enum Cause {
         /// The longest time, in seconds.
         limit_seconds: u64,
     },
+    /// A service's new deployment failed.
+    ServiceFailed {
+        /// The service's name.
+        service: String,
+        /// What ECS said.
+        why: String,
+    },
+    /// A service had not replaced its tasks after the longest time.
+    ServiceNotSteady {
+        /// The service's name.
+        service: String,
+        /// The longest time, in seconds.
+        limit_seconds: u64,
+        /// What ECS said last.
+        events: String,
+    },
     /// The agent met a case that it has no better word for.
     Unexpected {
         /// The whole chain of what was being done and why it failed.
@@ -150,20 +166,56 @@ impl Cause {
             Self::TaskNotStarted { .. } => "task_not_started",
             Self::TaskVanished { .. } => "task_vanished",
             Self::TookTooLong { .. } => "took_too_long",
+            Self::ServiceFailed { .. } => "service_failed",
+            Self::ServiceNotSteady { .. } => "service_not_steady",
             Self::Unexpected { .. } => "unexpected",
         }
     }
 
-    /// What this cause, in this stage of this kind of operation, means to a person.
+    /// What this cause, in this stage of this kind of operation, means to a person when nothing was
+    /// left to make good.
     pub fn failure(&self, kind: Kind, stage: StageName) -> Failure {
-        let done = match kind {
-            Kind::Backup => "Nothing incomplete was kept, and the application is available.",
+        let (done, again) = match (kind, stage) {
+            (Kind::Backup, _) => ("Nothing incomplete was kept, and the application is available.", "then start a new backup"),
+            (Kind::Restore, StageName::Redeploy) => (
+                "The data is as the backup holds it, and maintenance has ended.",
+                "then restart the services, or restore the safety backup to go back",
+            ),
+            (Kind::Restore, _) => {
+                ("The data was not touched, and the application is available.", "then restore again")
+            }
+            (Kind::Restart, _) => ("The data was not touched, and maintenance has ended.", "then restart again"),
+            (Kind::SourceArchive, _) => ("The application was not affected.", "then try again"),
         };
+        self.said(stage, done, again)
+    }
+
+    /// What this cause means to a person as the end of `operation`, in this stage of it.
+    pub fn failure_of(&self, operation: &Operation, stage: StageName) -> Failure {
+        match operation.put_back() {
+            None => self.failure(operation.kind, stage),
+            Some(true) => self.said(
+                stage,
+                "The data was put back from the safety backup, as it was before, and the application is available.",
+                "then restore again",
+            ),
+            Some(false) => {
+                let why = operation.put_back_cause.as_ref().map(|cause| cause.happened("")).unwrap_or_default();
+                let done = format!(
+                    "Putting the data back from the safety backup failed too: {why} The data may be incomplete, \
+                     so maintenance stays on."
+                );
+                self.said(stage, &done, "then restore the safety backup, or end the maintenance by hand")
+            }
+        }
+    }
+
+    fn said(&self, stage: StageName, done: &str, again: &str) -> Failure {
         Failure {
             code: self.code().to_owned(),
             happened: self.happened(&format!(" “{}”", stage.word())),
             done: done.to_owned(),
-            to_do: format!("{}, then start a new {}.", self.to_do(), kind.word()),
+            to_do: format!("{}, {again}.", self.to_do()),
         }
     }
 
@@ -210,6 +262,12 @@ impl Cause {
                 let limit = duration(*limit_seconds);
                 format!("The stage{stage} took longer than {limit} and was stopped.")
             }
+            Self::ServiceFailed { service, why } => format!("The service “{service}” did not come up: {why}."),
+            Self::ServiceNotSteady { service, limit_seconds, events } => {
+                let limit = duration(*limit_seconds);
+                let last = if events.is_empty() { String::new() } else { format!(" Its last events: {events}.") };
+                format!("The service “{service}” had not replaced its tasks after {limit}.{last}")
+            }
             Self::Unexpected { what } => format!("Something unforeseen happened: {what}."),
         }
     }
@@ -252,6 +310,9 @@ impl Cause {
             Self::TaskVanished { .. } => "Look at the log of the agent’s task".to_owned(),
             Self::TookTooLong { .. } => {
                 "Find out what is slow, or allow more time in the settings".to_owned()
+            }
+            Self::ServiceFailed { service, .. } | Self::ServiceNotSteady { service, .. } => {
+                format!("Look at the events and the log of the service “{service}”")
             }
             Self::Unexpected { .. } => "Look at the log of the agent’s task".to_owned(),
         }
