@@ -83,7 +83,7 @@ pub struct SourceArchive {
 }
 
 /// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Copies the application's data into the repository.
@@ -279,6 +279,11 @@ impl Operation {
     pub fn failure(&self) -> Option<Failure> {
         let stage = self.stages.iter().find(|stage| stage.state == StageState::Failed)?;
         Some(self.cause.as_ref()?.failure_of(self, stage.name))
+    }
+
+    /// Whether the application stays under maintenance when it ends: its data is in doubt.
+    pub fn leaves_maintenance_on(&self) -> bool {
+        self.put_back() == Some(false)
     }
 
     /// Whether a restore that failed was made good by its safety backup; none if there was nothing to
