@@ -93,20 +93,22 @@ async fn s01_s03_a_power_cut_in_mid_backup_is_survived() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn s06_an_agent_that_was_thought_dead_cannot_report_any_more() {
+async fn s06_what_a_killed_program_left_running_is_ended_before_anything_else() {
     let folder = tempfile::tempdir().unwrap();
-    let mut console = Console::start(&marked(folder.path())).await;
+    let script = format!(
+        "trap '' HUP TERM; echo begun >> '{}'; {}",
+        folder.path().join("marks").display(),
+        gated(&folder.path().join("gate"))
+    );
+    let mut console = Console::start(&dump("slow", &script)).await;
     let id = console.begin_backup("").await;
     at_work(&console, &folder.path().join("marks"), 1).await;
-    // It hangs, and the program is ended in order: it must not leave the agent to wake up later.
-    for agent in console.agents() {
-        let _ = kill(agent, Signal::SIGSTOP);
-    }
     console.kill();
-    let hanging = console.agents();
-    assert!(!hanging.is_empty());
+    let left: Vec<_> = console.agents();
+    assert!(!left.is_empty(), "the dump ignores the end of its program");
     console.start_again();
-    assert!(hanging.iter().all(|pid| !console.agents().contains(pid)), "the first life's processes are gone");
+    let now = console.agents();
+    assert!(left.iter().all(|pid| !now.contains(pid)), "{left:?} are gone, {now:?} are new");
     fs::write(folder.path().join("gate"), "").unwrap();
     assert_eq!(console.settled(&id).await["status"], "SUCCESS");
 }

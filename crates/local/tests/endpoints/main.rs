@@ -1,0 +1,8 @@
+//! The local endpoints of DynamoDB, ECS and SSM, called by the real SDK clients.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod ecs;
+mod signatures;
+mod ssm;
+mod support;

@@ -1,0 +1,101 @@
+// @ts-check
+// The shapes that the server's API sends. Types only: nothing here runs.
+// Times are RFC 3339 in UTC; a field without a value is null.
+
+/**
+ * @typedef {object} Stage
+ * @property {string} name
+ * @property {"to_come" | "in_progress" | "done" | "failed"} state
+ * @property {string | null} started_at
+ * @property {string | null} finished_at
+ */
+
+/**
+ * @typedef {object} Size
+ * @property {number} total_bytes
+ * @property {number} added_bytes
+ * @property {number} files
+ */
+
+/**
+ * @typedef {object} Snapshot
+ * @property {string} source
+ * @property {string} id
+ * @property {Size} size
+ */
+
+/**
+ * Three sentences for people, and a stable code for programs.
+ * @typedef {object} Failure
+ * @property {string} code
+ * @property {string} happened
+ * @property {string} done
+ * @property {string} to_do
+ */
+
+/**
+ * A row of the table.
+ * @typedef {object} Record
+ * @property {string} id
+ * @property {"backup" | "restore"} kind
+ * @property {"manual" | "scheduled" | "safety"} trigger
+ * @property {"IN_PROGRESS" | "SUCCESS" | "FAILED"} status
+ * @property {string} created_at
+ * @property {string | null} finished_at
+ * @property {string} notes
+ * @property {number} notes_version
+ * @property {string} requested_by
+ * @property {string | null} restored_from
+ * @property {string | null} safety_backup
+ * @property {boolean | null} put_back
+ * @property {Size | null} size
+ * @property {Stage[]} stages
+ * @property {Snapshot[]} [snapshots]
+ * @property {Failure | null} failure
+ */
+
+/**
+ * @typedef {object} RecordsPage
+ * @property {Record[]} records newest first
+ * @property {string | null} next the id to ask for older ones with
+ */
+
+/**
+ * @typedef {object} Progress
+ * @property {number} done_bytes
+ * @property {number | null} total_bytes
+ * @property {number} done_files
+ * @property {number | null} total_files
+ * @property {string | null} source
+ * @property {string} at when this was written
+ */
+
+/**
+ * @typedef {object} Operation
+ * @property {string} id
+ * @property {string} kind
+ * @property {string | null} record_id
+ * @property {string} started_at
+ * @property {string} requested_by
+ * @property {Stage[]} stages
+ * @property {Progress | null} progress
+ */
+
+/**
+ * @typedef {object} Night
+ * @property {string} date
+ * @property {"success" | "failed" | "none"} outcome
+ */
+
+/**
+ * @typedef {object} State
+ * @property {{name: string, services: {running: number, desired: number}}} application
+ * @property {Operation | null} operation
+ * @property {{on: boolean, since: string | null, message: string | null}} maintenance
+ * @property {{next_at: string | null, time: string | null, time_zone: string | null, last_success_at: string | null, overdue: boolean, nights: Night[]}} nightly
+ * @property {{backup: number | null, restore: number | null, restart: number | null}} usual_seconds
+ * @property {number} retention_days
+ * @property {{name: string, role: string}} user
+ */
+
+export {};

@@ -1,0 +1,63 @@
+// @ts-check
+// The words for what the server names: kinds, stages, statuses, triggers.
+
+/** @import { Record, Stage } from "./types.js" */
+
+/** @type {{[name: string]: string}} */
+const STAGES = { backup: "backup", restore: "restore", redeploy: "restart of services", archive: "archive", purge: "purge" };
+
+/**
+ * backup, restore, restart, source archive, purge
+ * @param {string} name
+ */
+export function kind(name) {
+  return name.replaceAll("_", " ");
+}
+
+/**
+ * @param {string} name
+ */
+export function stage(name) {
+  return STAGES[name] ?? name.replaceAll("_", " ");
+}
+
+/**
+ * @param {string} text
+ */
+export function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/** @type {{[status in Record["status"]]: {word: string, icon: string, look: string}}} */
+export const STATUS = {
+  IN_PROGRESS: { word: "In progress", icon: "running", look: "running" },
+  SUCCESS: { word: "Success", icon: "success", look: "success" },
+  FAILED: { word: "Failed", icon: "failed", look: "failed" },
+};
+
+/**
+ * What started a record, and who.
+ * @param {Record} record
+ * @returns {{word: string, by: string}}
+ */
+export function started(record) {
+  switch (record.trigger) {
+    case "scheduled": return { word: "Automatic", by: "Every night" };
+    case "safety": return { word: "Before a restore", by: record.requested_by };
+    default: return { word: "Manual", by: record.requested_by };
+  }
+}
+
+/**
+ * How a stage stands, in the details of a record that has ended or goes on.
+ * @param {Stage} stage
+ * @param {string} took how long, if it is known
+ */
+export function standing(stage, took) {
+  switch (stage.state) {
+    case "done": return took ? `Success, ${took}` : "Success";
+    case "failed": return took ? `Failed after ${took}` : "Failed";
+    case "in_progress": return "In progress";
+    default: return "Not begun";
+  }
+}
