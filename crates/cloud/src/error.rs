@@ -48,6 +48,11 @@ impl Error {
         &self.why
     }
 
+    /// Something that may work when it is tried again.
+    pub fn unavailable(doing: &str, why: &str) -> Self {
+        Self::new(Kind::Unavailable, doing, why)
+    }
+
     pub(crate) fn new(kind: Kind, doing: impl Into<String>, why: impl fmt::Display) -> Self {
         Self { kind, doing: doing.into(), why: why.to_string() }
     }
