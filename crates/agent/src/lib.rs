@@ -8,6 +8,9 @@ mod engine_log;
 mod progress;
 mod report;
 mod repository;
+mod s3;
+#[expect(dead_code, unused_imports, reason = "wired with the source archive")]
+mod source_archive;
 mod sources;
 mod storage;
 

@@ -4,6 +4,6 @@ mod directory;
 mod dump;
 
 pub(crate) use self::{
-    directory::{Directory, check, count},
+    directory::{Directory, check, count, path_of, reason},
     dump::Dump,
 };

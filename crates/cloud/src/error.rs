@@ -69,14 +69,17 @@ impl Error {
         let code = error.code().map(str::to_owned);
         let kind = match (&error, code.as_deref()) {
             (_, Some("ConditionalCheckFailedException" | "TransactionConflictException")) => Kind::Conflict,
-            (_, Some("ResourceNotFoundException" | "ParameterNotFound")) => Kind::NotFound,
+            (_, Some("ResourceNotFoundException" | "ParameterNotFound" | "NoSuchKey" | "NotFound")) => {
+                Kind::NotFound
+            }
             (
                 _,
                 Some(
                     "ProvisionedThroughputExceededException"
                     | "ThrottlingException"
                     | "RequestLimitExceeded"
-                    | "TooManyRequestsException",
+                    | "TooManyRequestsException"
+                    | "SlowDown",
                 ),
             ) => Kind::Throttled,
             (SdkError::ServiceError(context), _) if context.raw().status().is_client_error() => Kind::Denied,

@@ -15,6 +15,7 @@ pub mod notes;
 pub mod operation;
 pub mod record;
 pub mod settings;
+pub mod source_archive;
 pub mod state;
 
 #[cfg(test)]

@@ -72,9 +72,12 @@ pub(crate) async fn source_archive(
     let found = api.ledger.activity(record_id(&id)?).await?;
     let activity = found.filter(|activity| activity.kind == ActivityKind::SourceArchive);
     let activity = activity.ok_or_else(|| Problem::no_such_record(&id))?;
+    // Only the newest is kept, and not for ever.
     let link = match &activity.source_archive {
-        Some(made) => api.archives.link(&made.key, &made.file_name, LINK, (api.clock)()).await?,
-        None => None,
+        Some(made) if api.archives.size(&made.key).await?.is_some() => {
+            Some(api.archives.link(&made.key, &made.file_name, LINK, (api.clock)()).await?)
+        }
+        Some(_) | None => None,
     };
     Ok(Json(SourceArchiveView {
         id: activity.id,

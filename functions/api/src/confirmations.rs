@@ -11,7 +11,7 @@ use nightkeep_domain::{
     identifier::RecordId,
     record::Status,
 };
-use rand::{Rng, TryRngCore, rngs::OsRng};
+use rand::{RngExt, rand_core::UnwrapErr, rngs::SysRng};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -84,7 +84,7 @@ pub(crate) async fn create(
 
 /// A code from the operating system's randomness, every character as likely as any other.
 fn draw() -> Code {
-    let mut random = OsRng.unwrap_err();
+    let mut random = UnwrapErr(SysRng);
     Code::drawn(std::array::from_fn(|_| random.random_range(0..Code::ALPHABET.len())))
 }
 
