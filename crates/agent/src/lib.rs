@@ -8,6 +8,8 @@ mod engine_log;
 mod progress;
 mod report;
 mod repository;
+#[cfg_attr(not(test), expect(dead_code, reason = "wired with the restore"))]
+mod restore;
 mod sources;
 mod storage;
 

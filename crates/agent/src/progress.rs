@@ -40,6 +40,11 @@ impl Tally {
         self.done_files.fetch_add(1, Relaxed);
     }
 
+    /// More bytes are done.
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.done_bytes.fetch_add(bytes, Relaxed);
+    }
+
     /// As it is shown. What is done never exceeds what there is: a source that grew since it was counted
     /// counts as it is now.
     pub(crate) fn progress(&self, now: Timestamp) -> Progress {
@@ -86,7 +91,7 @@ impl RusticProgress for Bytes {
     fn set_title(&self, _title: &str) {}
 
     fn inc(&self, bytes: u64) {
-        self.0.done_bytes.fetch_add(bytes, Relaxed);
+        self.0.add_bytes(bytes);
     }
 
     fn finish(&self) {}
