@@ -36,10 +36,15 @@ async fn r11_s09_every_service_is_replaced_and_one_at_zero_stays_at_zero() {
     let (web, jobs, off) = (folder.path().join("web"), folder.path().join("jobs"), folder.path().join("off"));
     let services = service("web", &web, 2) + &service("jobs", &jobs, 1) + &service("off", &off, 0);
     let console = Console::start(&(dump("data", "echo data") + &services)).await;
-    until("the services run", || async { (pids(&web).len() == 2 && pids(&jobs).len() == 1).then_some(()) }).await;
+    until("the services run", || async { (pids(&web).len() == 2 && pids(&jobs).len() == 1).then_some(()) })
+        .await;
 
     let activity = restart(&console).await;
-    assert_eq!((&activity["kind"], &activity["status"]), (&json!("restart"), &json!("SUCCESS")), "{activity:#}");
+    assert_eq!(
+        (&activity["kind"], &activity["status"]),
+        (&json!("restart"), &json!("SUCCESS")),
+        "{activity:#}"
+    );
     assert_eq!((pids(&web).len(), pids(&jobs).len(), pids(&off).len()), (4, 2, 0));
     for old in pids(&web).iter().take(2).chain(pids(&jobs).iter().take(1)) {
         assert!(!std::path::Path::new(&format!("/proc/{old}")).exists(), "the old task {old} is gone");
@@ -55,12 +60,17 @@ async fn r11_s09_every_service_is_replaced_and_one_at_zero_stays_at_zero() {
 async fn s08_a_service_that_does_not_come_up_fails_the_restart_with_its_last_words() {
     let folder = tempfile::tempdir().unwrap();
     let broken = folder.path().join("broken");
-    let script = format!("if [ -e '{}' ]; then echo 'no database' >&2; exit 1; fi; exec sleep 600", broken.display());
+    let script =
+        format!("if [ -e '{}' ]; then echo 'no database' >&2; exit 1; fi; exec sleep 600", broken.display());
     let service = format!("[[service]]\nname = \"web\"\ncommand = [\"sh\", \"-c\", {script:?}]\n");
     let console = Console::start(&(dump("data", "echo data") + &service)).await;
     fs::write(&broken, "").unwrap();
     let activity = restart(&console).await;
-    assert_eq!((&activity["status"], &activity["failure"]["code"]), (&json!("FAILED"), &json!("service_failed")), "{activity:#}");
+    assert_eq!(
+        (&activity["status"], &activity["failure"]["code"]),
+        (&json!("FAILED"), &json!("service_failed")),
+        "{activity:#}"
+    );
     let happened = activity["failure"]["happened"].as_str().unwrap();
     assert!(happened.contains("“web”"), "{happened}");
     fs::remove_file(&broken).unwrap();

@@ -29,14 +29,20 @@ async fn r5_r6_a_ravaged_tree_and_database_are_exactly_as_they_were() {
     plant(&tree, 10_000).unwrap();
     let before = portrait(&tree);
     let database = Postgres::start();
-    database.sql("app", "CREATE TABLE guests AS SELECT n AS id, md5(n::text) AS name FROM generate_series(1, 20000) n");
+    database.sql(
+        "app",
+        "CREATE TABLE guests AS SELECT n AS id, md5(n::text) AS name FROM generate_series(1, 20000) n",
+    );
     let sum = "SELECT count(*) || md5(string_agg(id || name, ',' ORDER BY id)) FROM guests";
     let guests = database.sql("app", sum);
     let console = Console::start(&(directory("uploads", &tree) + &database.source())).await;
     let backup = console.good_backup().await;
 
     ravage(&tree).unwrap();
-    database.sql("app", "UPDATE guests SET name = 'defaced' WHERE id % 3 = 0; DELETE FROM guests WHERE id % 7 = 0");
+    database.sql(
+        "app",
+        "UPDATE guests SET name = 'defaced' WHERE id % 3 = 0; DELETE FROM guests WHERE id % 7 = 0",
+    );
     let ravaged = portrait(&tree);
     let restored = console.good_restore(id(&backup)).await;
     assert_same(&before, &portrait(&tree));
@@ -162,7 +168,11 @@ async fn s15_an_agent_that_is_killed_in_mid_restore_is_put_back() {
     let marks = folder.path().join("marks");
     fs::write(
         &order,
-        format!("echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'", marks.display(), database.display()),
+        format!(
+            "echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'",
+            marks.display(),
+            database.display()
+        ),
     )
     .unwrap();
     let restore = console.begin_restore(id(&backup)).await;
@@ -235,7 +245,11 @@ async fn s01_s15_a_power_cut_in_mid_restore_is_survived() {
     let marks = folder.path().join("marks");
     fs::write(
         &order,
-        format!("echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'", marks.display(), database.display()),
+        format!(
+            "echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'",
+            marks.display(),
+            database.display()
+        ),
     )
     .unwrap();
     let restore = console.begin_restore(id(&backup)).await;
@@ -255,19 +269,25 @@ async fn s12_what_is_no_finished_backup_cannot_be_restored() {
     let console = Console::start(&directory("files", &missing)).await;
     let failed = console.backup().await;
     assert_eq!(failed["status"], "FAILED");
-    let answer = console.post("/api/confirmations", &json!({ "action": "restore", "record_id": id(&failed) })).await;
+    let answer =
+        console.post("/api/confirmations", &json!({ "action": "restore", "record_id": id(&failed) })).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let confirmation = json!({ "id": "00000000-0000-4000-8000-000000000000", "code": "ABCDEF" });
     let body = json!({ "record_id": id(&failed), "confirmation": confirmation });
     assert_eq!(console.post("/api/restores", &body).await.status(), StatusCode::UNPROCESSABLE_ENTITY);
     let body = json!({ "record_id": "019ab1d2-6c40-7e1a-9b07-51c2e8d0f3a4", "confirmation": confirmation });
     assert_eq!(console.post("/api/restores", &body).await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(console.get("/api/records").await["records"].as_array().unwrap().len(), 1, "nothing was begun");
+    assert_eq!(
+        console.get("/api/records").await["records"].as_array().unwrap().len(),
+        1,
+        "nothing was begun"
+    );
 
     fs::create_dir(&missing).unwrap();
     fs::write(missing.join("file"), "data").unwrap();
     let backup = console.good_backup().await;
     let restored = console.good_restore(id(&backup)).await;
-    let answer = console.post("/api/confirmations", &json!({ "action": "restore", "record_id": id(&restored) })).await;
+    let answer =
+        console.post("/api/confirmations", &json!({ "action": "restore", "record_id": id(&restored) })).await;
     assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "a restore is no backup");
 }

@@ -27,7 +27,11 @@ async fn r12_s22_the_source_is_packed_and_each_look_mints_a_link() {
         let answer = console.post("/api/source-archives", &json!({})).await;
         assert_eq!(answer.status(), StatusCode::ACCEPTED);
         let path = answer.headers()["location"].to_str().unwrap().to_owned();
-        assert_eq!(console.get("/api/state").await["maintenance"]["on"], false, "the application stays available");
+        assert_eq!(
+            console.get("/api/state").await["maintenance"]["on"],
+            false,
+            "the application stays available"
+        );
         let made = console.activity_ended(&path).await;
         assert_eq!(made["status"], "SUCCESS", "{made:#}");
         archives.push((path, made));
@@ -43,7 +47,10 @@ async fn r12_s22_the_source_is_packed_and_each_look_mints_a_link() {
     fs::write(folder.path().join("archive"), &bytes).unwrap();
     let list = nightkeep_tests::run(Command::new("tar").arg("-tzf").arg(folder.path().join("archive")));
     let list = String::from_utf8(list.stdout).unwrap();
-    assert!(list.contains("src/main.rs") && !list.contains("target/big") && !list.contains(".git/HEAD"), "{list}");
+    assert!(
+        list.contains("src/main.rs") && !list.contains("target/big") && !list.contains(".git/HEAD"),
+        "{list}"
+    );
 
     let (old, _) = &archives[0];
     assert!(console.get(old).await["url"].is_null(), "only the newest is kept");
