@@ -80,7 +80,16 @@ impl Stage<'_> {
             tally: &self.tally,
             now: Timestamp::now,
         };
-        Ok(Report::BackedUp { snapshots: backup.run()? })
+        let snapshots = backup.run()?;
+        // On AWS a rule of the bucket does it; elsewhere the nightly backup is the occasion.
+        if let Err(cause) = source_archive::expire(&self.bucket(), Timestamp::now()) {
+            tracing::warn!("removing source archives that are too old: {cause}");
+        }
+        Ok(Report::BackedUp { snapshots })
+    }
+
+    fn bucket(&self) -> Bucket {
+        Bucket::new(self.shared, self.config.bucket.clone(), self.runtime.handle().clone())
     }
 
     /// Makes every source what its snapshot holds. What each needs is looked at before anything is
@@ -147,7 +156,7 @@ impl Stage<'_> {
                     .to_owned(),
             )
         })?;
-        let bucket = Bucket::new(self.shared, self.config.bucket.clone(), self.runtime.handle().clone());
+        let bucket = self.bucket();
         let key = format!("{PREFIX}{}.tar.gz", operation.record_id);
         let made = source_archive::make(&bucket, folder, &key, &self.tally, false)?;
         source_archive::keep_only(&bucket, &made.key)?;
