@@ -27,7 +27,7 @@ use super::{
 };
 use crate::progress::Tally;
 
-/// gzip's level: as small as the default within a few per cent, in half the time.
+/// gzip's level: 4 % larger than at the default, in two thirds of the time.
 const COMPRESSION: u32 = 4;
 
 /// gzip's word for Unix, written whatever the machine.
