@@ -369,7 +369,12 @@ mod tests {
             Cause::TargetUnwritable { source: source.clone(), path: path.clone(), why: why.clone() },
             Cause::SnapshotRefused { source: source.clone(), path: path.clone(), why: why.clone() },
             Cause::NotAsRestored { source: source.clone(), path, why },
-            Cause::LoadFailed { source, program: "/srv/a".into(), ended: "no room".into(), said: String::new() },
+            Cause::LoadFailed {
+                source,
+                program: "/srv/a".into(),
+                ended: "no room".into(),
+                said: String::new(),
+            },
         ];
         for cause in causes {
             let stored = serde_json::to_value(&cause).unwrap();
