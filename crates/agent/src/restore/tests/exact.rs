@@ -37,7 +37,7 @@ fn a_source_that_is_gone_is_restored_from_nothing_and_a_moved_one_where_it_is_no
     let mut world = World::new();
     plant(&world.root, 500);
     let (before, snapshot) = (portrait(&world.root), world.back_up());
-    fs::remove_dir_all(&world.root).unwrap();
+    fs::rename(&world.root, world.folder.path().join("away")).unwrap();
     world.restore(&snapshot);
     assert_same(&before, &portrait(&world.root));
     world.root = world.folder.path().join("moved/to here");
