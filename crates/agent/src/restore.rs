@@ -9,6 +9,7 @@ mod content;
 mod entry;
 mod finish;
 mod load;
+mod make;
 mod metadata;
 mod plan;
 mod target;
@@ -79,11 +80,11 @@ pub(crate) fn directory<S: IndexedFull>(
         repairs = plan.repairs.len(),
         "the restore is planned"
     );
-    write::prepare(&target, &plan)?;
-    write::repair(&target, &plan.repairs)?;
-    write::specials(&target, &plan.specials, tally)?;
+    make::prepare(&target, &plan)?;
+    make::repair(&target, &plan.repairs)?;
+    make::specials(&target, &plan.specials, tally)?;
     Writer::new(&target, &plan, blobs.packs(), tally).run()?;
-    write::link(&target, &plan.links)?;
+    make::link(&target, &plan.links)?;
     // The content is where it belongs; where it came from is not needed any more.
     plan.pieces = Vec::new();
     let repaired = plan.repairs.len() as u64;

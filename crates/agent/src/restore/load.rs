@@ -5,8 +5,9 @@
 //! taken everything.
 
 use std::{
+    fs,
     io::{self, Write},
-    process::{Child, ChildStderr, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, SyncSender, sync_channel},
     thread::{self, JoinHandle},
 };
@@ -19,10 +20,11 @@ use rustic_core::{
     repofile::{PackId, SnapshotFile},
 };
 use rustix::{
+    event::{PollFd, PollFlags, poll},
     fd::OwnedFd,
     io::{Errno, ioctl_fionread},
     pipe::{PipeFlags, pipe_with},
-    process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal},
+    process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal},
 };
 
 use super::{
@@ -111,6 +113,30 @@ struct Loading<'a> {
     program: &'a str,
     /// Its process, which is still the same one however long it has ended.
     process: OwnedFd,
+    id: Pid,
+}
+
+/// The processes below another one: in a pipeline it is one of these that loads.
+fn descendants(above: Pid) -> Vec<Pid> {
+    let parents: Vec<(Pid, Pid)> = fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| {
+            let id = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
+            let text = fs::read_to_string(entry.path().join("stat")).ok()?;
+            // After the name, which may hold anything, come the state and the parent.
+            let parent = text.rsplit(')').next()?.split_whitespace().nth(1)?.parse().ok()?;
+            Some((id, Pid::from_raw(parent)?))
+        })
+        .collect();
+    let mut found = vec![above];
+    let mut next = 0;
+    while let Some(parent) = found.get(next).copied() {
+        found.extend(parents.iter().filter(|(_, above)| *above == parent).map(|(id, _)| *id));
+        next += 1;
+    }
+    found.split_off(1)
 }
 
 /// What a command that was started leaves in our hands.
@@ -156,10 +182,9 @@ impl<'a> Loading<'a> {
             .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        let process = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-        let process = process.ok_or(Errno::SRCH).and_then(|id| pidfd_open(id, PidfdFlags::empty()));
-        match process {
-            Ok(process) => Ok((Self { source, program, process }, Started { child, input, unread })),
+        let id = Pid::from_child(&child);
+        match pidfd_open(id, PidfdFlags::empty()) {
+            Ok(process) => Ok((Self { source, program, process, id }, Started { child, input, unread })),
             Err(error) => {
                 let _ = child.kill();
                 let _ = child.wait();
@@ -225,9 +250,29 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
+    /// Ends the command and whatever it has started, and waits until it is dead. Killing what has ended
+    /// already is no failure; its status is asked for elsewhere.
     fn kill(&self) {
-        // Killing what has ended already is no failure; its status is asked for elsewhere.
+        // First all of them are halted: the end of one is the end of another one's input.
+        let _ = pidfd_send_signal(&self.process, Signal::STOP);
+        let mut others: Vec<Pid> = Vec::new();
+        loop {
+            let found = descendants(self.id);
+            let new: Vec<Pid> = found.into_iter().filter(|id| !others.contains(id)).collect();
+            if new.is_empty() {
+                break;
+            }
+            for id in new {
+                let _ = kill_process(id, Signal::STOP);
+                others.push(id);
+            }
+        }
         let _ = pidfd_send_signal(&self.process, Signal::KILL);
+        for id in others {
+            let _ = kill_process(id, Signal::KILL);
+        }
+        let mut dead = [PollFd::new(&self.process, PollFlags::IN)];
+        while matches!(poll(&mut dead, None), Err(Errno::INTR)) {}
     }
 
     fn judge(&self, how: Ended, fed: anyhow::Result<u64>, length: u64) -> anyhow::Result<()> {

@@ -37,7 +37,7 @@ fn a_source_that_is_gone_is_restored_from_nothing_and_a_moved_one_where_it_is_no
     let mut world = World::new();
     plant(&world.root, 500);
     let (before, snapshot) = (portrait(&world.root), world.back_up());
-    fs::remove_dir_all(&world.root).unwrap();
+    fs::rename(&world.root, world.folder.path().join("away")).unwrap();
     world.restore(&snapshot);
     assert_same(&before, &portrait(&world.root));
     world.root = world.folder.path().join("moved/to here");
@@ -72,13 +72,13 @@ fn an_edit_that_kept_size_and_time_is_found_by_content() {
 #[test]
 fn s15_a_restore_that_was_cut_short_is_completed_by_the_next() {
     let world = World::new();
-    plant(&world.root, 3000);
+    plant(&world.root, 1000);
     fs::create_dir(world.path("noise")).unwrap();
-    for number in 0..12_u8 {
+    for number in 0..8_u8 {
         fs::write(world.path(&format!("noise/{number}")), noise(100 + u64::from(number), 5 << 20)).unwrap();
     }
     let (before, snapshot) = (portrait(&world.root), world.back_up());
-    for reads in [0, 1, 3, 8] {
+    for reads in [0, 1, 8] {
         fs::remove_dir_all(world.path("noise")).unwrap();
         fs::remove_dir_all(world.path("many")).unwrap();
         world.store.reads_left.store(reads, SeqCst);
@@ -137,7 +137,11 @@ fn s23_what_cannot_be_written_is_named() {
 
 #[test]
 fn s11_a_disk_that_is_full_is_named() {
-    let Some(mount) = SmallDisk::mount() else { return };
+    if !rustix::process::geteuid().is_root() {
+        // Only root can have a disk this small.
+        return;
+    }
+    let mount = SmallDisk::mount();
     let mut world = World::new();
     fs::write(world.path("large"), noise(1, 8 << 20)).unwrap();
     fs::write(world.path("small"), "small").unwrap();
@@ -158,11 +162,12 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount() -> Self {
         let path = tempfile::TempDir::new().unwrap();
         let mut mount = std::process::Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]).arg(path.path());
-        mount.status().is_ok_and(|status| status.success()).then_some(Self { path })
+        assert!(mount.status().unwrap().success());
+        Self { path }
     }
 }
 

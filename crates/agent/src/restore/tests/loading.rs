@@ -85,11 +85,14 @@ fn s15_a_load_command_never_takes_the_beginning_of_a_dump_for_the_whole() {
     let (world, snapshot) = dumped(&noise(5, 30 << 20));
     let seen = world.folder.path().join("the end was seen");
     for reads in [0, 1, 3] {
-        world.store.reads_left.store(reads, SeqCst);
         let script = format!("cat > /dev/null; touch '{}'", seen.display());
-        let error = load(&world, &snapshot, &script).unwrap_err();
-        assert!(error.to_string().contains("the storage is gone"), "{error:#}");
-        assert!(!seen.exists());
+        let pipeline = format!("cat | ({script})");
+        for script in [script, pipeline] {
+            world.store.reads_left.store(reads, SeqCst);
+            let error = load(&world, &snapshot, &script).unwrap_err();
+            assert!(error.to_string().contains("the storage is gone"), "{error:#}");
+            assert!(!seen.exists());
+        }
     }
 }
 

@@ -1,23 +1,29 @@
 //! A repository in a folder, what is backed up into it, and what is restored.
 
 use std::{
-    fs, io,
+    fmt, fs, io,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicI64, Ordering::SeqCst},
     },
 };
 
+use aes256ctr_poly1305aes::{
+    Aes256CtrPoly1305Aes, Key,
+    aead::{AeadInPlace, Nonce},
+};
 use bytes::Bytes;
 use jiff::Timestamp;
 use nightkeep_domain::cause::Cause;
 use rustic_core::{
     BackupOptions, BytesList, ConfigOptions, Credentials, ErrorKind, FileType, Id, IndexedFullStatus,
     KeyOptions, OpenStatus, ReadBackend, Repository, RepositoryBackends, RepositoryOptions, RusticError,
-    RusticResult, SnapshotOptions, WriteBackend,
-    repofile::{MasterKey, SnapshotFile},
+    RusticResult, SnapshotOptions, TreeId, WriteBackend,
+    repofile::{MasterKey, Node, SnapshotFile, Tree},
 };
+use serde_json::json;
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use crate::{
@@ -32,9 +38,25 @@ pub(super) struct Store {
     folder: PathBuf,
     /// How many parts of packs can still be read before the storage fails.
     pub(super) reads_left: AtomicI64,
+    /// What somebody else does when the content begins to be read, and at each read after that.
+    pub(super) meanwhile: Mutex<Option<Meanwhile>>,
+}
+
+/// What somebody else does; it is told how many parts were read before.
+pub(super) struct Meanwhile(pub(super) Box<dyn FnMut(u64) + Send>, pub(super) u64);
+
+impl fmt::Debug for Meanwhile {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Meanwhile")
+    }
 }
 
 impl Store {
+    /// Has something done while content is read.
+    pub(super) fn meanwhile(&self, act: impl FnMut(u64) + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Meanwhile(Box::new(act), 0));
+    }
+
     fn path(&self, kind: FileType, id: &Id) -> PathBuf {
         let name = id.to_hex();
         match kind {
@@ -88,6 +110,10 @@ impl ReadBackend for Store {
         if !tree && self.reads_left.fetch_sub(1, SeqCst) <= 0 {
             return Err(failed(&io::Error::other("the storage is gone")));
         }
+        if let Some(Meanwhile(act, count)) = self.meanwhile.lock().unwrap().as_mut().filter(|_| !tree) {
+            act(*count);
+            *count += 1;
+        }
         let mut bytes = vec![0; length as usize];
         let file = fs::File::open(self.path(kind, id)).map_err(|error| failed(&error))?;
         file.read_exact_at(&mut bytes, offset.into()).map_err(|error| failed(&error))?;
@@ -136,7 +162,11 @@ impl World {
         let root = folder.path().canonicalize().unwrap().join("data");
         fs::create_dir(&root).unwrap();
         let reads_left = AtomicI64::new(i64::MAX);
-        let store = Arc::new(Store { folder: folder.path().join("repository"), reads_left });
+        let store = Arc::new(Store {
+            folder: folder.path().join("repository"),
+            reads_left,
+            meanwhile: Mutex::default(),
+        });
         let closed = closed(&store);
         let credentials = Credentials::password("secret");
         let config = ConfigOptions::default().set_compression(1);
@@ -176,6 +206,40 @@ impl World {
         let mut options = BackupOptions::default();
         options.parent_opts.force = true;
         repository.archive(&options, source, snapshot, &[path]).unwrap()
+    }
+
+    /// Writes a tree by hand, whatever is in it.
+    pub(super) fn put_tree(&self, nodes: Vec<Node>) -> TreeId {
+        let (content, id) = Tree { nodes }.serialize().unwrap();
+        let mut pack = self.encrypted(&content);
+        let length = u32::try_from(pack.len()).unwrap();
+        let mut header = vec![1];
+        header.extend(length.to_le_bytes());
+        header.extend(hex::decode(id.to_hex().as_str()).unwrap());
+        let header = self.encrypted(&header);
+        pack.extend(&header);
+        pack.extend(u32::try_from(header.len()).unwrap().to_le_bytes());
+        let pack = self.put_object(FileType::Pack, pack);
+        let blob = json!({ "id": id.to_hex().as_str(), "type": "tree", "offset": 0, "length": length });
+        let index = json!({ "packs": [{ "id": pack.to_hex().as_str(), "blobs": [blob] }] }).to_string();
+        self.put_object(FileType::Index, self.encrypted(index.as_bytes()));
+        id
+    }
+
+    fn put_object(&self, kind: FileType, content: Vec<u8>) -> Id {
+        let id: Id = hex::encode(Sha256::digest(&content)).parse().unwrap();
+        self.store.write_bytes(kind, &id, false, content.into()).unwrap();
+        id
+    }
+
+    fn encrypted(&self, content: &[u8]) -> Vec<u8> {
+        let parts = [self.key.encrypt.as_slice(), &self.key.mac.k, &self.key.mac.r].concat();
+        let mut nonce = Nonce::<Aes256CtrPoly1305Aes>::default();
+        getrandom::fill(&mut nonce).unwrap();
+        let mut text = content.to_vec();
+        let cipher = Aes256CtrPoly1305Aes::new(Key::from_slice(&parts));
+        let tag = cipher.encrypt_in_place_detached(&nonce, &[], &mut text).unwrap();
+        [nonce.as_slice(), &text, &tag].concat()
     }
 
     pub(super) fn with_blobs<T>(&self, act: impl FnOnce(&Blobs<'_, IndexedFullStatus>) -> T) -> T {
