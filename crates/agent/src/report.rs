@@ -68,7 +68,9 @@ impl Reporter {
                         process::exit(SUPERSEDED);
                     }
                     Err(error) if heard.elapsed() > LONGEST_UNHEARD => {
-                        tracing::error!("the table has not been heard of for too long, the task ends: {error}");
+                        tracing::error!(
+                            "the table has not been heard of for too long, the task ends: {error}"
+                        );
                         process::exit(SUPERSEDED);
                     }
                     Err(error) => tracing::warn!("{error}"),

@@ -25,15 +25,6 @@ pub(crate) use self::{blobs::Blobs, load::dump};
 use self::{entry::Walk, finish::Finish, plan::Planner, target::Target, write::Writer};
 use crate::progress::Tally;
 
-/// How a file is found to be right already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Compare {
-    /// By its size and the time of its last modification.
-    SizeAndTime,
-    /// By its content, read whole.
-    Content,
-}
-
 /// What a restore has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Restored {
@@ -60,7 +51,6 @@ pub(crate) fn directory<S: IndexedFull>(
     snapshot: &SnapshotFile,
     source: &str,
     root: &Path,
-    compare: Compare,
     tally: &Tally,
     begin: &dyn Fn() -> anyhow::Result<()>,
 ) -> anyhow::Result<Restored> {
@@ -68,7 +58,7 @@ pub(crate) fn directory<S: IndexedFull>(
     let walk = || Walk::start(blobs, snapshot, source);
     let first = walk()?;
     let target = Target::open(source, root)?;
-    let mut plan = Planner::new(blobs, &target, compare).plan(first)?;
+    let mut plan = Planner::new(blobs, &target).plan(first)?;
     plan.sort();
     let (bytes, written) = plan.size();
     tally.count(bytes, written);
@@ -80,6 +70,7 @@ pub(crate) fn directory<S: IndexedFull>(
         repairs = plan.repairs.len(),
         "the restore is planned"
     );
+    begin()?;
     make::prepare(&target, &plan)?;
     make::repair(&target, &plan.repairs)?;
     make::specials(&target, &plan.specials, tally)?;

@@ -21,7 +21,7 @@ use crate::{
     progress::Tally,
     report::patiently,
     repository::{Archive, Keys},
-    restore::{self, Blobs, Compare},
+    restore::{self, Blobs},
     s3::Bucket,
     source_archive,
     storage::Storage,
@@ -128,9 +128,7 @@ impl Stage<'_> {
         for (snapshot, source, target) in found {
             match target {
                 Target::Folder(root) => {
-                    let compare = Compare::SizeAndTime;
-                    let done =
-                        restore::directory(&blobs, &snapshot, source, root, compare, &self.tally, &begin)?;
+                    let done = restore::directory(&blobs, &snapshot, source, root, &self.tally, &begin)?;
                     tracing::info!(
                         source,
                         written = done.written,

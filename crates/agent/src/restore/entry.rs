@@ -12,6 +12,7 @@ use std::{
 };
 
 use anyhow::anyhow;
+use jiff::Timestamp;
 use nightkeep_domain::cause::Cause;
 use rustic_core::{
     DataId, IndexedFull, TreeId,
@@ -26,6 +27,8 @@ pub(super) struct Entry {
     pub(super) name: OsString,
     pub(super) kind: Kind,
     pub(super) metadata: Metadata,
+    /// When anything of it was last changed, before it was backed up.
+    pub(super) changed: Option<(i64, u32)>,
     /// In bytes; 0 for anything but a file.
     pub(super) size: u64,
     /// Which names are one file.
@@ -185,6 +188,7 @@ impl Entry {
         let is_file = kind == Kind::File;
         Ok(Self {
             name,
+            changed: node.meta.ctime.map(clock),
             link: (link.names > 1 && !matches!(kind, Kind::Folder(_))).then_some(link),
             metadata,
             size: if is_file { node.meta.size } else { 0 },
@@ -215,16 +219,19 @@ impl Metadata {
             mode: meta.mode.map(permissions),
             owner: meta.uid,
             group: meta.gid,
-            modified: meta.mtime.map(|time| {
-                let (seconds, part) = (time.as_second(), time.subsec_nanosecond());
-                // Before 1970 both are negative; the system wants the part to count forward.
-                match u32::try_from(part) {
-                    Ok(part) => (seconds, part),
-                    Err(_) => (seconds - 1, 1_000_000_000 - part.unsigned_abs()),
-                }
-            }),
+            modified: meta.mtime.map(clock),
             attributes,
         }
+    }
+}
+
+/// A time as the system has it: seconds, and nanoseconds that count forward.
+fn clock(time: Timestamp) -> (i64, u32) {
+    let (seconds, part) = (time.as_second(), time.subsec_nanosecond());
+    // Before 1970 both are negative.
+    match u32::try_from(part) {
+        Ok(part) => (seconds, part),
+        Err(_) => (seconds - 1, 1_000_000_000 - part.unsigned_abs()),
     }
 }
 

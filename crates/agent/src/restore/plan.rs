@@ -15,7 +15,6 @@ use rustic_core::{IndexedFull, repofile::PackId};
 use rustix::{fs::FileType, io::Errno};
 
 use super::{
-    Compare,
     blobs::{Blobs, Place},
     content::{self, Chunk},
     entry::{Entry, Kind, Link, Listed, Metadata, Walk, refused},
@@ -110,15 +109,14 @@ struct Group {
 pub(super) struct Planner<'a, S> {
     blobs: &'a Blobs<'a, S>,
     target: &'a Target,
-    compare: Compare,
     plan: Plan,
     packs: HashMap<PackId, u32>,
     groups: BTreeMap<Link, Group>,
 }
 
 impl<'a, S: IndexedFull> Planner<'a, S> {
-    pub(super) fn new(blobs: &'a Blobs<'a, S>, target: &'a Target, compare: Compare) -> Self {
-        Self { blobs, target, compare, plan: Plan::default(), packs: HashMap::new(), groups: BTreeMap::new() }
+    pub(super) fn new(blobs: &'a Blobs<'a, S>, target: &'a Target) -> Self {
+        Self { blobs, target, plan: Plan::default(), packs: HashMap::new(), groups: BTreeMap::new() }
     }
 
     /// Looks at everything in the snapshot and in the folder.
@@ -242,19 +240,23 @@ impl<'a, S: IndexedFull> Planner<'a, S> {
             return Ok(false);
         }
         let fault = |error| self.target.fault(&spot.path(), "reading it")(error);
-        Ok(match (&entry.kind, self.compare) {
-            (Kind::Symlink(target), _) => folder.link_target(&entry.name).map_err(fault)? == *target,
-            (Kind::File, Compare::SizeAndTime) => {
-                seen.size == entry.size && entry.metadata.modified == Some(seen.modified)
+        Ok(match &entry.kind {
+            Kind::Symlink(target) => folder.link_target(&entry.name).map_err(fault)? == *target,
+            Kind::File if seen.size != entry.size => false,
+            // No program can set the time of the last change: a file that has the one of the snapshot
+            // is the very file. Any other is read.
+            Kind::File
+                if entry.metadata.modified == Some(seen.modified) && entry.changed == Some(seen.changed) =>
+            {
+                true
             }
-            (Kind::File, Compare::Content) if seen.size == entry.size => {
+            Kind::File => {
                 let chunks = self.chunks(entry, spot)?;
                 let mut file = folder.read(&entry.name).map_err(fault)?;
                 content::holds(&mut file, &chunks)
                     .map_err(|error| fault(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?
             }
-            (Kind::File, Compare::Content) => false,
-            (Kind::Folder(_) | Kind::Block(_) | Kind::Character(_) | Kind::Pipe | Kind::Socket, _) => true,
+            Kind::Folder(_) | Kind::Block(_) | Kind::Character(_) | Kind::Pipe | Kind::Socket => true,
         })
     }
 

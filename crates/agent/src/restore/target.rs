@@ -50,6 +50,8 @@ pub(super) struct Seen {
     pub(super) group: u32,
     pub(super) size: u64,
     pub(super) modified: (i64, u32),
+    /// When anything of it was last changed, which no program can set.
+    pub(super) changed: (i64, u32),
     pub(super) device: u64,
     pub(super) identity: (u64, u64),
     pub(super) names: u64,
@@ -333,6 +335,7 @@ fn seen(at: impl AsFd, name: &OsStr, flags: AtFlags) -> Result<Seen, Errno> {
         group: found.stx_gid,
         size: found.stx_size,
         modified: (found.stx_mtime.tv_sec, found.stx_mtime.tv_nsec),
+        changed: (found.stx_ctime.tv_sec, found.stx_ctime.tv_nsec),
         device: fs::makedev(found.stx_rdev_major, found.stx_rdev_minor),
         identity: (fs::makedev(found.stx_dev_major, found.stx_dev_minor), found.stx_ino),
         names: u64::from(found.stx_nlink),

@@ -13,7 +13,7 @@ use super::{
     tree::{assert_same, many, modified, noise, plant, portrait, set_time, spoil},
     world::{World, is_tidy},
 };
-use crate::restore::{Compare, Restored};
+use crate::restore::Restored;
 
 #[test]
 fn a_tree_that_was_changed_in_every_way_is_exactly_as_it_was() {
@@ -61,10 +61,9 @@ fn an_edit_that_kept_size_and_time_is_found_by_content() {
         fs::write(&path, content).unwrap();
         File::open(&path).unwrap().set_times(FileTimes::new().set_modified(time)).unwrap();
     }
-    assert_eq!(world.restore(&snapshot).written, 0);
     // A time alone that is wrong costs no download then.
     set_time(&world.path(&many(41)), 1, 1);
-    let restored = world.restore_with(&snapshot, Compare::Content).unwrap();
+    let restored = world.restore_with(&snapshot).unwrap();
     assert_eq!((restored.written, restored.repaired), (2, 1));
     assert_same(&before, &portrait(&world.root));
 }
@@ -82,7 +81,7 @@ fn s15_a_restore_that_was_cut_short_is_completed_by_the_next() {
         fs::remove_dir_all(world.path("noise")).unwrap();
         fs::remove_dir_all(world.path("many")).unwrap();
         world.store.reads_left.store(reads, SeqCst);
-        let error = world.restore_with(&snapshot, Compare::SizeAndTime).unwrap_err();
+        let error = world.restore_with(&snapshot).unwrap_err();
         assert!(error.to_string().contains("the storage is gone"), "{error:#}");
         // What it was writing itself it takes away. Had it been killed it could not have.
         assert!(is_tidy(&world.root));
@@ -112,7 +111,7 @@ fn progress_counts_what_is_written() {
     fs::remove_file(world.path("a link")).unwrap();
     let fresh = crate::progress::Tally::default();
     let restored = world.with_blobs(|blobs| {
-        crate::restore::directory(blobs, &snapshot, "data", &world.root, Compare::SizeAndTime, &fresh)
+        crate::restore::directory(blobs, &snapshot, "data", &world.root, &fresh, &|| Ok(()))
     });
     assert_eq!(restored.unwrap(), Restored { written: 2, bytes: 24 << 20, repaired: 0, removed: 0 });
     let progress = fresh.progress(Timestamp::UNIX_EPOCH);

@@ -22,7 +22,6 @@ use super::{
     tree::{assert_same, noise, portrait},
     world::World,
 };
-use crate::restore::Compare;
 
 fn node(name: &str, kind: NodeType) -> Node {
     let metadata = Metadata { mode: Some(0o644), uid: Some(0), gid: Some(0), ..Metadata::default() };
@@ -186,7 +185,7 @@ fn a_symbolic_link_in_the_place_of_an_unfinished_file_leads_nowhere() {
         }
     });
     // Whether it notices depends on which file was in the making; where it writes does not.
-    let result = world.restore_with(&snapshot, Compare::SizeAndTime);
+    let result = world.restore_with(&snapshot);
     assert_same(&before, &portrait(&outside));
     *world.store.meanwhile.lock().unwrap() = None;
     world.restore(&snapshot);
@@ -212,7 +211,7 @@ fn whatever_somebody_does_all_the_time_nothing_outside_is_written_or_removed() {
     });
     for _ in 0..30 {
         // It may succeed or fail.
-        let _ = world.restore_with(&snapshot, Compare::SizeAndTime);
+        let _ = world.restore_with(&snapshot);
         assert_same(&before, &portrait(&outside));
     }
     done.store(true, SeqCst);

@@ -22,7 +22,9 @@ fn dumped(content: &[u8]) -> (World, SnapshotFile) {
 }
 
 fn load(world: &World, snapshot: &SnapshotFile, script: &str) -> anyhow::Result<()> {
-    world.with_blobs(|blobs| restore::dump(blobs, snapshot, "database", &shell(script), &world.tally))
+    world.with_blobs(|blobs| {
+        restore::dump(blobs, snapshot, "database", &shell(script), &world.tally, &|| Ok(()))
+    })
 }
 
 fn refusal(world: &World, snapshot: &SnapshotFile, script: &str) -> (String, String) {
@@ -74,8 +76,8 @@ fn a_load_command_that_succeeds_without_having_taken_everything_has_failed() {
 fn a_load_command_that_cannot_be_started_is_named() {
     let (world, snapshot) = dumped(b"dump");
     let command = ["/no/such/program".to_owned()];
-    let result =
-        world.with_blobs(|blobs| restore::dump(blobs, &snapshot, "database", &command, &world.tally));
+    let result = world
+        .with_blobs(|blobs| restore::dump(blobs, &snapshot, "database", &command, &world.tally, &|| Ok(())));
     let cause: Cause = result.unwrap_err().downcast().unwrap();
     assert!(cause.to_string().contains("/no/such/program could not be started"), "{cause}");
 }
