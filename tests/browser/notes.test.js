@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { reads, row, startBrowser, until } from "./support/browser.js";
+import { askNow, reads, row, startBrowser, until } from "./support/browser.js";
 import { GATED, startProgram } from "./support/program.js";
 
 let browser, program, record;
@@ -34,6 +34,7 @@ test("R8 P6: notes are edited during an operation, and typed text survives its e
   await field.pressSequentially("\nSecond line");
   await field.evaluate((element) => element.setSelectionRange(2, 5));
   const running = await program.backUp("Running");
+  await askNow(page);
   await page.getByRole("heading", { name: "Backup in progress" }).waitFor();
 
   // The record in progress has notes too.
@@ -67,6 +68,10 @@ test("R8: somebody else changed the notes meanwhile; both texts are shown and ca
   await theirs.keyboard.press("Control+Enter");
   await reads(notes(theirs), "Theirs");
 
+  // A refresh tells my page of them, and must not pass my text off as an answer to theirs.
+  await mine.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await reads(notes(mine), "Theirs");
+  assert.equal(await field.inputValue(), "Mine");
   await mine.keyboard.press("Control+Enter");
   await reads(row(mine, record.id).getByRole("alert"), /Somebody else changed these notes\. Yours were not saved\./);
   await reads(row(mine, record.id).locator("[data-part=their-text]"), "Theirs");

@@ -93,7 +93,7 @@ function showMeter(section, fraction, begun) {
   const meter = /** @type {HTMLProgressElement} */ (part(section, "meter"));
   if (fraction === null) meter.removeAttribute("value");
   else meter.value = fraction;
-  setText(part(section, "percent"), fraction === null ? (begun ? "counting" : "starting") : `${Math.floor(fraction * 100)} %`);
+  setText(part(section, "percent"), fraction === null ? (begun ? "reading" : "starting") : `${Math.floor(fraction * 100)} %`);
 }
 
 /**

@@ -54,7 +54,7 @@ export function createTracker() {
         const reached = progress.total_bytes === 0 ? 0 : progress.done_bytes / progress.total_bytes;
         fraction = Math.max(fraction, Math.min(reached, 0.99));
       }
-      const speed = speedOf(samples);
+      const speed = speedOf(samples, now);
       return {
         stage,
         doneBytes: progress?.done_bytes ?? 0,
@@ -101,10 +101,13 @@ function ofStage({ progress, stages }, stage) {
   return progress;
 }
 
-/** @param {{at: number, bytes: number}[]} samples */
-function speedOf(samples) {
+/**
+ * @param {{at: number, bytes: number}[]} samples
+ * @param {number} now
+ */
+function speedOf(samples, now) {
   const [first, last] = [samples[0], samples.at(-1)];
-  if (!first || !last || last.at - first.at < LEAST) return null;
+  if (!first || !last || last.at - first.at < LEAST || now - last.at > WINDOW) return null;
   return Math.max(0, (last.bytes - first.bytes) / ((last.at - first.at) / 1000));
 }
 

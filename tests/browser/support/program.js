@@ -44,6 +44,10 @@ dump = ["sh", "-c", ${JSON.stringify(dump.replaceAll("$FOLDER", folder))}]
     });
     child.on("error", failed);
     child.on("exit", (code) => failed(new Error(`the program ended with ${code}:\n${said}`)));
+  }).catch(async (error) => {
+    child.kill("SIGKILL");
+    await rm(folder, { recursive: true, force: true });
+    throw error;
   });
 
   return {
