@@ -28,10 +28,10 @@ impl Tally {
         }
     }
 
-    /// Says how much there is in all.
+    /// Says how much there is to do, on top of what was said before.
     pub(crate) fn count(&self, bytes: u64, files: u64) {
-        self.total_bytes.store(bytes, Relaxed);
-        self.total_files.store(files, Relaxed);
+        self.total_bytes.fetch_add(bytes, Relaxed);
+        self.total_files.fetch_add(files, Relaxed);
         self.counted.store(true, Relaxed);
     }
 
@@ -40,7 +40,7 @@ impl Tally {
         self.done_files.fetch_add(1, Relaxed);
     }
 
-    /// So many bytes more have been read.
+    /// More bytes are done.
     pub(crate) fn add_bytes(&self, bytes: u64) {
         self.done_bytes.fetch_add(bytes, Relaxed);
     }

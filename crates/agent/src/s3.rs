@@ -47,7 +47,6 @@ pub(crate) struct Bucket {
 
 impl Bucket {
     /// The bucket of this name.
-    #[expect(dead_code, reason = "wired with the source archive")]
     pub(crate) fn new(shared: &SdkConfig, name: String, runtime: Handle) -> Self {
         Self { client: client(shared), name, runtime }
     }

@@ -287,10 +287,7 @@ impl Ledger {
     }
 }
 
-fn built(
-    update: UpdateBuilder,
-    doing: &str,
-) -> Result<TransactWriteItem, Error> {
+fn built(update: UpdateBuilder, doing: &str) -> Result<TransactWriteItem, Error> {
     let update = update.build().map_err(|error| Error::new(Kind::Denied, doing, error))?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

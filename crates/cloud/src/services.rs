@@ -91,7 +91,12 @@ fn seen_service(service: &Service) -> SeenService {
         desired: count(service.desired_count()),
         running: count(service.running_count()),
         deployments: service.deployments().iter().map(seen_deployment).collect(),
-        events: service.events().iter().filter_map(|event| event.message().map(str::to_owned)).take(5).collect(),
+        events: service
+            .events()
+            .iter()
+            .filter_map(|event| event.message().map(str::to_owned))
+            .take(5)
+            .collect(),
     }
 }
 

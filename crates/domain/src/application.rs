@@ -185,7 +185,10 @@ mod tests {
         .unwrap();
         assert_eq!(application.name, "Guest book");
         assert_eq!(application.sources[0].origin, Origin::Directory("/srv/app".into()));
-        assert_eq!(application.sources[1].origin, Origin::Dump { dump: vec!["pg_dump".into(), "--clean".into()], load: None });
+        assert_eq!(
+            application.sources[1].origin,
+            Origin::Dump { dump: vec!["pg_dump".into(), "--clean".into()], load: None }
+        );
     }
 
     #[test]

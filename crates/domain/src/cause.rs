@@ -54,6 +54,44 @@ pub enum Cause {
         /// The program.
         program: String,
     },
+    /// Something in a source could not be put back.
+    TargetUnwritable {
+        /// The source's name.
+        source: String,
+        /// The first path that could not be put back.
+        path: String,
+        /// What was being done to it, and what the system said.
+        why: String,
+    },
+    /// A load command could not be started, ended with a failure, or did not take all of its dump.
+    LoadFailed {
+        /// The source's name.
+        source: String,
+        /// The program.
+        program: String,
+        /// How it ended: an exit status, a signal, or why it could not be started.
+        ended: String,
+        /// The end of what it wrote to its standard error.
+        said: String,
+    },
+    /// A snapshot holds something that is never put back, such as a name that leads out of its folder.
+    SnapshotRefused {
+        /// The source's name.
+        source: String,
+        /// Where in the snapshot it is.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What was put back was read again, and is not what the snapshot holds.
+    NotAsRestored {
+        /// The source's name.
+        source: String,
+        /// The first path that differs.
+        path: String,
+        /// In what it differs.
+        why: String,
+    },
     /// The storage refused for good: no such bucket, no permission, wrong credentials.
     StorageRefused {
         /// What was being done, to what.
@@ -156,6 +194,10 @@ impl Cause {
             Self::SourceUnreadable { .. } => "source_unreadable",
             Self::DumpFailed { .. } => "dump_failed",
             Self::DumpEmpty { .. } => "dump_empty",
+            Self::TargetUnwritable { .. } => "target_unwritable",
+            Self::LoadFailed { .. } => "load_failed",
+            Self::SnapshotRefused { .. } => "snapshot_refused",
+            Self::NotAsRestored { .. } => "not_as_restored",
             Self::StorageRefused { .. } => "storage_refused",
             Self::StorageFull { .. } => "storage_full",
             Self::StorageUnavailable { .. } => "storage_unavailable",
@@ -176,7 +218,9 @@ impl Cause {
     /// left to make good.
     pub fn failure(&self, kind: Kind, stage: StageName) -> Failure {
         let (done, again) = match (kind, stage) {
-            (Kind::Backup, _) => ("Nothing incomplete was kept, and the application is available.", "then start a new backup"),
+            (Kind::Backup, _) => {
+                ("Nothing incomplete was kept, and the application is available.", "then start a new backup")
+            }
             (Kind::Restore, StageName::Redeploy) => (
                 "The data is as the backup holds it, and maintenance has ended.",
                 "then restart the services, or restore the safety backup to go back",
@@ -184,7 +228,9 @@ impl Cause {
             (Kind::Restore, _) => {
                 ("The data was not touched, and the application is available.", "then restore again")
             }
-            (Kind::Restart, _) => ("The data was not touched, and maintenance has ended.", "then restart again"),
+            (Kind::Restart, _) => {
+                ("The data was not touched, and maintenance has ended.", "then restart again")
+            }
             (Kind::SourceArchive, _) => ("The application was not affected.", "then try again"),
         };
         self.said(stage, done, again)
@@ -237,14 +283,22 @@ impl Cause {
                 format!("The source “{source}” could not be read: {path}: {why}.{rest}")
             }
             Self::DumpFailed { source, program, ended, said } => {
-                let last = match said.trim() {
-                    "" => " It said nothing.".to_owned(),
-                    said => format!(" Its last words: “{said}”."),
-                };
-                format!("The source “{source}” could not be read: {program} {ended}.{last}")
+                format!("The source “{source}” could not be read: {program} {ended}.{}", last_words(said))
             }
             Self::DumpEmpty { source, program } => {
                 format!("The source “{source}” could not be read: {program} succeeded but wrote nothing.")
+            }
+            Self::TargetUnwritable { source, path, why } => {
+                format!("The source “{source}” could not be put back: {path}: {why}.")
+            }
+            Self::LoadFailed { source, program, ended, said } => {
+                format!("The source “{source}” could not be put back: {program} {ended}.{}", last_words(said))
+            }
+            Self::SnapshotRefused { source, path, why } => {
+                format!("The snapshot of the source “{source}” was refused: {path}: {why}.")
+            }
+            Self::NotAsRestored { source, path, why } => {
+                format!("The source “{source}” is not as it was put back: {path}: {why}.")
             }
             Self::StorageRefused { doing, why } => format!("The storage refused {doing}: {why}."),
             Self::StorageFull { doing, why } => format!("The storage has no room left while {doing}: {why}."),
@@ -262,10 +316,13 @@ impl Cause {
                 let limit = duration(*limit_seconds);
                 format!("The stage{stage} took longer than {limit} and was stopped.")
             }
-            Self::ServiceFailed { service, why } => format!("The service “{service}” did not come up: {why}."),
+            Self::ServiceFailed { service, why } => {
+                format!("The service “{service}” did not come up: {why}.")
+            }
             Self::ServiceNotSteady { service, limit_seconds, events } => {
                 let limit = duration(*limit_seconds);
-                let last = if events.is_empty() { String::new() } else { format!(" Its last events: {events}.") };
+                let last =
+                    if events.is_empty() { String::new() } else { format!(" Its last events: {events}.") };
                 format!("The service “{service}” had not replaced its tasks after {limit}.{last}")
             }
             Self::Unexpected { what } => format!("Something unforeseen happened: {what}."),
@@ -291,6 +348,18 @@ impl Cause {
                 format!("Check that {program} runs in the agent’s task and that it reaches its server")
             }
             Self::DumpEmpty { program, .. } => format!("Check what {program} writes when it is run by hand"),
+            Self::TargetUnwritable { path, .. } => {
+                format!("Allow the agent to write {path}, make room on its disk, or check the disk")
+            }
+            Self::LoadFailed { program, .. } => {
+                format!("Check that {program} runs in the agent’s task and that it reaches its server")
+            }
+            Self::SnapshotRefused { .. } => {
+                "Choose another backup, and find out who else can write to the repository".to_owned()
+            }
+            Self::NotAsRestored { path, .. } => {
+                format!("Check that nothing else writes to {path} during the maintenance, and check its disk")
+            }
             Self::StorageRefused { .. } => {
                 "Check that the bucket exists and that the agent may write to it".to_owned()
             }
@@ -328,6 +397,14 @@ impl fmt::Display for Cause {
 
 impl std::error::Error for Cause {}
 
+/// What a command said at its end, as a sentence after a space.
+fn last_words(said: &str) -> String {
+    match said.trim() {
+        "" => " It said nothing.".to_owned(),
+        said => format!(" Its last words: “{said}”."),
+    }
+}
+
 fn duration(seconds: u64) -> String {
     match seconds {
         0..120 => format!("{seconds} seconds"),
@@ -355,6 +432,29 @@ mod tests {
         }
         assert!(failure.done.contains("Nothing incomplete was kept"));
         assert!(failure.to_do.ends_with("then start a new backup."), "{}", failure.to_do);
+    }
+
+    #[test]
+    fn s23_a_failed_restore_names_the_source_the_path_and_why() {
+        let (source, path, why) = ("uploads".to_owned(), "/srv/a".to_owned(), "no room".to_owned());
+        let causes = [
+            Cause::TargetUnwritable { source: source.clone(), path: path.clone(), why: why.clone() },
+            Cause::SnapshotRefused { source: source.clone(), path: path.clone(), why: why.clone() },
+            Cause::NotAsRestored { source: source.clone(), path, why },
+            Cause::LoadFailed {
+                source,
+                program: "/srv/a".into(),
+                ended: "no room".into(),
+                said: String::new(),
+            },
+        ];
+        for cause in causes {
+            let stored = serde_json::to_value(&cause).unwrap();
+            assert_eq!(stored["code"], cause.code());
+            for expected in ["uploads", "/srv/a", "no room"] {
+                assert!(cause.to_string().contains(expected), "{cause}");
+            }
+        }
     }
 
     #[test]

@@ -11,9 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cause::{Cause, Failure},
     identifier::RecordId,
-    operation::{
-        Assignment, Attempt, Kind, Operation, Report, SeenService, Stage, StageName, StageState,
-    },
+    operation::{Assignment, Attempt, Kind, Operation, Report, SeenService, Stage, StageName, StageState},
     record::Snapshot,
 };
 

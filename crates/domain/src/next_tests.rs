@@ -1,5 +1,8 @@
 //! The rule as a table of situations.
 
+mod redeploy;
+mod restore;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{

@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{cause::Failure, identifier::RecordId, notes::Notes, operation::{Restored, Stage}};
+use crate::{
+    cause::Failure,
+    identifier::RecordId,
+    notes::Notes,
+    operation::{Restored, Stage},
+};
 
 /// A backup or a restore, as it is stored and as the API gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,7 +117,13 @@ impl Size {
 
 impl Record {
     /// A record of a backup that is about to begin.
-    pub fn backup(id: RecordId, trigger: Trigger, notes: Notes, requested_by: String, now: Timestamp) -> Self {
+    pub fn backup(
+        id: RecordId,
+        trigger: Trigger,
+        notes: Notes,
+        requested_by: String,
+        now: Timestamp,
+    ) -> Self {
         Self {
             id,
             kind: RecordKind::Backup,
@@ -134,7 +145,13 @@ impl Record {
     }
 
     /// A record of a restore that is about to begin.
-    pub fn restore(id: RecordId, restored: &Restored, notes: Notes, requested_by: String, now: Timestamp) -> Self {
+    pub fn restore(
+        id: RecordId,
+        restored: &Restored,
+        notes: Notes,
+        requested_by: String,
+        now: Timestamp,
+    ) -> Self {
         Self {
             kind: RecordKind::Restore,
             restored_from: Some(restored.record),

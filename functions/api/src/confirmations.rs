@@ -63,7 +63,9 @@ pub(crate) async fn create(
             Some(record.id)
         }
         (Action::Restart | Action::EndMaintenance, None) => None,
-        (Action::Restore, None) => return Err(Problem::wrong_parameter("“record_id” says which backup to restore.")),
+        (Action::Restore, None) => {
+            return Err(Problem::wrong_parameter("“record_id” says which backup to restore."));
+        }
         (Action::Restart | Action::EndMaintenance, Some(_)) => {
             return Err(Problem::wrong_parameter("“record_id” belongs to the action “restore” only."));
         }

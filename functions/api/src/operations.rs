@@ -162,7 +162,8 @@ async fn begin(
 }
 
 fn accepted(collection: &str, id: RecordId, view: impl serde::Serialize) -> Response {
-    (StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/{collection}/{id}"))], Json(view)).into_response()
+    (StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/{collection}/{id}"))], Json(view))
+        .into_response()
 }
 
 /// A millisecond later: the resolution of an id.

@@ -107,7 +107,9 @@ impl Worker {
                 Ok(())
             }
             Step::Act(Act::Redeploy { services }) => {
-                let asked = services.iter().map(|service| async move { (service, self.services.redeploy(service).await) });
+                let asked = services
+                    .iter()
+                    .map(|service| async move { (service, self.services.redeploy(service).await) });
                 let mut named = Vec::new();
                 for (service, done) in join_all(asked).await {
                     let refusal = |why| Cause::ServiceFailed { service: service.clone(), why };
@@ -119,7 +121,10 @@ impl Worker {
                     }
                 }
                 if named.is_empty() {
-                    return Err(Error::unavailable("redeploying the services", "ECS took none of the requests"));
+                    return Err(Error::unavailable(
+                        "redeploying the services",
+                        "ECS took none of the requests",
+                    ));
                 }
                 tracing::info!(operation = %operation.id, deployments = named.len(), "services are being redeployed");
                 self.store(deployed(operation, &named), state, operation, clock).await
@@ -150,7 +155,9 @@ impl Worker {
         match done {
             Ok(done) => Ok(Ok(done)),
             // An attempt that an agent has claimed is at work, whatever this answer says.
-            Err(error) if error.retryable() || operation.attempt.as_ref().is_some_and(|attempt| attempt.claimed) => {
+            Err(error)
+                if error.retryable() || operation.attempt.as_ref().is_some_and(|attempt| attempt.claimed) =>
+            {
                 Err(error)
             }
             Err(error) => {
@@ -160,7 +167,12 @@ impl Worker {
         }
     }
 
-    async fn observe(&self, state: &State, operation: &Operation, settings: &Settings) -> Result<Seen, Error> {
+    async fn observe(
+        &self,
+        state: &State,
+        operation: &Operation,
+        settings: &Settings,
+    ) -> Result<Seen, Error> {
         let task = operation.attempt.as_ref().and_then(|attempt| attempt.task.as_deref());
         let task = match task {
             Some(task) if operation.report.is_none() => self.tasks.look(task).await?,

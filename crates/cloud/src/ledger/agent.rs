@@ -43,7 +43,8 @@ impl Ledger {
             .send()
             .await
             .map_err(|error| Error::of(doing.clone(), error))?;
-        let item = answer.attributes.ok_or_else(|| Error::corrupt(doing, "the table gave no operation back"))?;
+        let item =
+            answer.attributes.ok_or_else(|| Error::corrupt(doing, "the table gave no operation back"))?;
         from_item(item, "the operation")
     }
 

@@ -26,9 +26,9 @@ impl Ledger {
             Ok(snapshots) => (None, snapshots.as_slice()),
             Err(failure) => (Some(failure), [].as_slice()),
         };
-        let record = self.record_ending(&ending.record.to_string(), failure, snapshots, &ending.stages, now)?;
-        let mut items =
-            vec![TransactWriteItem::builder().put(put).build(), built(record, &doing)?];
+        let record =
+            self.record_ending(&ending.record.to_string(), failure, snapshots, &ending.stages, now)?;
+        let mut items = vec![TransactWriteItem::builder().put(put).build(), built(record, &doing)?];
         if failure.is_none() {
             items.push(built(self.last_success(now), &doing)?);
         }
@@ -96,13 +96,15 @@ impl Ledger {
                 self.record_ending(&id, failure.as_ref(), &[], &operation.stages, now)
             }
             (OperationKind::Restore, _) => {
-                let update = self.status(self.update("record", &id), failure.as_ref(), &operation.stages, now)?;
+                let update =
+                    self.status(self.update("record", &id), failure.as_ref(), &operation.stages, now)?;
                 Ok(update
                     .update_expression(format!("{STATUS}, put_back = :put_back"))
                     .expression_attribute_values(":put_back", to_value(&operation.put_back())?))
             }
             (OperationKind::Restart | OperationKind::SourceArchive, _) => {
-                let update = self.status(self.update("activity", &id), failure.as_ref(), &operation.stages, now)?;
+                let update =
+                    self.status(self.update("activity", &id), failure.as_ref(), &operation.stages, now)?;
                 Ok(update
                     .update_expression(format!("{STATUS}, source_archive = :source_archive"))
                     .expression_attribute_values(":source_archive", to_value(&operation.source_archive)?))
@@ -178,7 +180,9 @@ impl Ledger {
         let made_good = was.stuck && success && operation.kind == OperationKind::Restore;
         if operation.leaves_maintenance_on() {
             return update
-                .update_expression("SET #on = :on, #message = :message, stuck = :on REMOVE before_on, before_message")
+                .update_expression(
+                    "SET #on = :on, #message = :message, stuck = :on REMOVE before_on, before_message",
+                )
                 .expression_attribute_values(":on", AttributeValue::Bool(true))
                 .expression_attribute_values(
                     ":message",

@@ -93,7 +93,10 @@ impl Ledger {
         }
         let more = items.len() > limit;
         items.truncate(limit);
-        let found = items.into_iter().map(|item| from_item(item, &format!("one of {pk}"))).collect::<Result<_, _>>()?;
+        let found = items
+            .into_iter()
+            .map(|item| from_item(item, &format!("one of {pk}")))
+            .collect::<Result<_, _>>()?;
         Ok((found, more))
     }
 

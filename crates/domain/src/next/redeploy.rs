@@ -16,7 +16,13 @@ enum Progress {
     Failed(Cause),
 }
 
-pub(super) fn next(operation: &Operation, position: usize, stage: &Stage, seen: &Seen, now: Timestamp) -> Step {
+pub(super) fn next(
+    operation: &Operation,
+    position: usize,
+    stage: &Stage,
+    seen: &Seen,
+    now: Timestamp,
+) -> Step {
     let Some(services) = &seen.services else { return Step::Wait };
     let Some(redeployment) = &operation.redeployment else {
         let turnover = |service: &SeenService| Turnover { service: service.name.clone(), deployment: None };
@@ -72,7 +78,8 @@ pub(super) fn next(operation: &Operation, position: usize, stage: &Stage, seen: 
 /// What to store after [`Act::Redeploy`] was done for some services and ECS named their deployments.
 pub fn deployed(operation: &Operation, deployments: &[(String, String)]) -> Step {
     save(operation, |operation| {
-        for turnover in operation.redeployment.iter_mut().flat_map(|redeployment| &mut redeployment.services) {
+        for turnover in operation.redeployment.iter_mut().flat_map(|redeployment| &mut redeployment.services)
+        {
             if let Some((_, id)) = deployments.iter().find(|(service, _)| *service == turnover.service) {
                 turnover.deployment = Some(id.clone());
             }
@@ -80,12 +87,19 @@ pub fn deployed(operation: &Operation, deployments: &[(String, String)]) -> Step
     })
 }
 
-fn progress(turnover: &Turnover, services: &[SeenService], decided_at: Timestamp, now: Timestamp) -> Progress {
-    let failed = |why: String| Progress::Failed(Cause::ServiceFailed { service: turnover.service.clone(), why });
+fn progress(
+    turnover: &Turnover,
+    services: &[SeenService],
+    decided_at: Timestamp,
+    now: Timestamp,
+) -> Progress {
+    let failed =
+        |why: String| Progress::Failed(Cause::ServiceFailed { service: turnover.service.clone(), why });
     let Some(service) = services.iter().find(|service| service.name == turnover.service) else {
         return failed("it is no longer there".to_owned());
     };
-    let ours = service.deployments.iter().find(|deployment| Some(&deployment.id) == turnover.deployment.as_ref());
+    let ours =
+        service.deployments.iter().find(|deployment| Some(&deployment.id) == turnover.deployment.as_ref());
     match ours {
         Some(ours) if ours.rollout == Rollout::Failed => {
             let reason = ours.reason.clone().unwrap_or_else(|| "ECS gave its deployment up".to_owned());
