@@ -24,7 +24,7 @@ use serde::Deserialize;
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
-    sync::watch,
+    sync::oneshot,
     time,
 };
 
@@ -114,15 +114,14 @@ pub async fn serve(
         .route("/style.css", get(style))
         .layer(DefaultBodyLimit::max(LONGEST_FORM))
         .with_state(shared);
-    let (end, told) = watch::channel(false);
-    let mut ending = told.clone();
+    let (end, told) = oneshot::channel();
     let graceful = async move {
         shutdown.await;
-        end.send_replace(true);
+        // Who listens for it may be gone with the server.
+        let _told = end.send(());
     };
     let late = async move {
-        // An error means that it has ended already.
-        let _ended = ending.wait_for(|ended| *ended).await;
+        let _ended = told.await;
         time::sleep(GRACE).await;
     };
     tokio::select! {
@@ -195,7 +194,8 @@ impl Typed {
 }
 
 fn closed(page: String, retry_after: &HeaderValue) -> Response {
-    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, retry_after.clone())], html(page)).into_response()
+    (StatusCode::SERVICE_UNAVAILABLE, [(header::RETRY_AFTER, retry_after.clone())], html(page))
+        .into_response()
 }
 
 fn html(page: String) -> impl IntoResponse {

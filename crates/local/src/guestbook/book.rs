@@ -68,7 +68,8 @@ impl Book {
         spawn_blocking(move || files::replace(&path, &text)).await??;
         let Some(database) = &self.database else { return Ok(()) };
         if let Err(error) = database.add(id, &entry).await {
-            fs::remove_file(&file).with_context(|| format!("removing {} after: {error:#}", file.display()))?;
+            fs::remove_file(&file)
+                .with_context(|| format!("removing {} after: {error:#}", file.display()))?;
             return Err(error);
         }
         Ok(())

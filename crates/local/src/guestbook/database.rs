@@ -48,8 +48,7 @@ impl Database {
         let client = self.connect().await?;
         let rows = client.query(ALL, &[]).await.context("reading the entries in the database")?;
         let entry = |row: &tokio_postgres::Row| {
-            let entry =
-                Entry { name: row.try_get(1)?, message: row.try_get(2)?, signed_at: row.try_get(3)? };
+            let entry = Entry { name: row.try_get(1)?, message: row.try_get(2)?, signed_at: row.try_get(3)? };
             Ok((row.try_get(0)?, entry))
         };
         rows.iter().map(entry).collect()

@@ -246,5 +246,9 @@ fn address(port: u16) -> SocketAddr {
 }
 
 fn with_last_words(what: &str, words: &str) -> String {
-    if words.is_empty() { what.to_owned() } else { format!("{what}; its last words: {}", words.trim_end_matches('.')) }
+    if words.is_empty() {
+        what.to_owned()
+    } else {
+        format!("{what}; its last words: {}", words.trim_end_matches('.'))
+    }
 }

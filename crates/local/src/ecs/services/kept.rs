@@ -182,7 +182,8 @@ mod tests {
 
     #[test]
     fn another_command_needs_a_deployment_unless_one_is_in_progress() {
-        let cases = [(Rollout::Completed, "fresh"), (Rollout::Failed, "fresh"), (Rollout::InProgress, "first")];
+        let cases =
+            [(Rollout::Completed, "fresh"), (Rollout::Failed, "fresh"), (Rollout::InProgress, "first")];
         for (rollout, expected) in cases {
             let at = Timestamp::UNIX_EPOCH;
             let again = kept(rollout).taken_up(described("other", 1), "fresh".to_owned(), at);

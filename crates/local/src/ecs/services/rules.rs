@@ -191,7 +191,10 @@ impl Service {
         self.changed |= self.kept.others.len() != before;
         let id = self.kept.primary.id.clone();
         let whole = self.count(&id, Phase::Healthy) == self.kept.desired
-            && self.replicas.iter().all(|replica| replica.phase == Phase::Healthy && replica.deployment == id);
+            && self
+                .replicas
+                .iter()
+                .all(|replica| replica.phase == Phase::Healthy && replica.deployment == id);
         if !whole || self.steady || self.closing {
             return;
         }

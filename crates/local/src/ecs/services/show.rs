@@ -14,7 +14,8 @@ pub(super) fn show(service: &Service, config: &Config) -> Value {
     let primary = deployment(service, &kept.primary, "PRIMARY", config);
     let others = kept.others.iter().map(|other| deployment(service, other, "ACTIVE", config));
     let deployments: Vec<Value> = std::iter::once(primary).chain(others).collect();
-    let sum = |count: &str| deployments.iter().filter_map(|deployment| deployment[count].as_u64()).sum::<u64>();
+    let sum =
+        |count: &str| deployments.iter().filter_map(|deployment| deployment[count].as_u64()).sum::<u64>();
     let (least, most) = if kept.described.port.is_some() { (0, 100) } else { (100, 200) };
     json!({
         "serviceArn": arn(config, &kept.name),
