@@ -68,8 +68,37 @@ pub(crate) fn describe(file: Option<&Path>, folder: &Folder, page_port: u16) -> 
         }
     }
     check_services(&application.services).map_err(refuse)?;
-    let Application { name, services, .. } = application;
+    let Application { name, services, source_code, .. } = application;
+    let text = if source_code.is_none() { with_current_folder(&text) } else { text };
     Ok(Description { text, name, services, sample: None })
+}
+
+/// A description that names no source code, with the folder that the program was started in as that.
+fn with_current_folder(text: &str) -> String {
+    let text = text.trim_start_matches('\u{feff}');
+    format!("{}{text}", current_folder())
+}
+
+/// The folder that the program was started in, as a description's first line. It may be anything, so it
+/// is left out if it cannot be named.
+pub(crate) fn current_folder() -> String {
+    let current = std::env::current_dir().ok();
+    let quoted = current.as_deref().and_then(Path::to_str).map(toml_text);
+    quoted.map(|folder| format!("source_code = {folder}\n")).unwrap_or_default()
+}
+
+/// A basic string of TOML.
+pub(crate) fn toml_text(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for character in text.chars() {
+        match character {
+            '"' | '\\' => quoted.extend(['\\', character]),
+            control if control.is_control() => quoted += &format!("\\u{:04X}", u32::from(control)),
+            other => quoted.push(other),
+        }
+    }
+    quoted.push('"');
+    quoted
 }
 
 /// Why services cannot be run on this machine.
@@ -173,6 +202,28 @@ mod tests {
     }
 
     #[test]
+    fn the_source_code_is_the_current_folder_unless_the_description_names_another() {
+        let current = std::env::current_dir().unwrap();
+        let source_code = |head: &str| {
+            let text = described(|state| format!("{head}{}", source(&state.with_file_name("data"))));
+            Application::parse(&text.unwrap().text).unwrap().source_code.unwrap()
+        };
+        assert_eq!(source_code("\u{feff}# a comment\n"), current);
+        assert_eq!(source_code("source_code = \"/srv/app\"\n"), Path::new("/srv/app"));
+    }
+
+    #[test]
+    fn a_text_is_the_same_once_it_is_read_as_toml() {
+        let value = "a \"path\" with \\ and\ttabs\u{7f}, ü";
+        let text = format!(
+            "name = {}\n{}",
+            toml_text(value),
+            source(Path::new("/a")).replacen("name = \"A\"\n", "", 1)
+        );
+        assert_eq!(Application::parse(&text).unwrap().name, value);
+    }
+
+    #[test]
     fn services_that_this_machine_cannot_run_are_refused_by_their_names() {
         let cases = [
             ("name = \"a/b\"", "“a/b”"),
@@ -200,9 +251,9 @@ mod tests {
         let sample = describe(None, &folder, 0).unwrap();
         let uploads = sample.sample.unwrap().home.join("uploads");
         fs::write(uploads.join("welcome.txt"), "mine").unwrap();
-        fs::remove_file(uploads.join("guests.csv")).unwrap();
+        fs::remove_file(uploads.join("settings.json")).unwrap();
         describe(None, &folder, 0).unwrap();
         assert_eq!(fs::read_to_string(uploads.join("welcome.txt")).unwrap(), "mine");
-        assert!(!uploads.join("guests.csv").exists());
+        assert!(!uploads.join("settings.json").exists());
     }
 }

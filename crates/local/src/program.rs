@@ -19,7 +19,6 @@ use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::Timestamp;
 use nightkeep_api::{Api, Role, User};
 use nightkeep_cloud::{Archives, Ledger, SettingsStore, TaskConfig, Tasks};
-use nightkeep_domain::application::Service;
 use nightkeep_worker::Worker;
 use tokio::{
     net::TcpListener,
@@ -88,7 +87,8 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     .context("opening the cluster")??;
 
     let address = page.local_addr().context("reading the page’s address")?;
-    let services = open_services(&cluster, described.services, address).await?;
+    let maintenance = (names::MAINTENANCE_URL.to_owned(), format!("http://{address}/maintenance"));
+    let services = Services::open(&cluster, &described.services, &[maintenance], Pace::default())?;
 
     let table = Arc::new(Table::open(&folder.database(), Arc::clone(&wake))?);
     table.create(names::TABLE)?;
@@ -132,16 +132,14 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         driven.await;
         Ok(())
     });
-    greet(&described.name, described.sample.as_ref(), address, &folder);
 
-    let outcome = tokio::select! {
-        name = signals.next() => {
-            tracing::info!("{name}: ending");
-            Ok(())
+    // From here on there may be processes of services: nothing returns before they are ended.
+    let outcome = match services.start() {
+        Ok(()) => {
+            greet(&described.name, described.sample.as_ref(), address, &folder);
+            until_the_end(&mut signals, &mut functions, &mut endpoints).await
         }
-        // None of them ends by itself: if one has, something is wrong.
-        Some(ended) = functions.join_next() => early(ended),
-        Some(ended) = endpoints.join_next() => early(ended),
+        Err(error) => Err(error),
     };
     drop(functions_end);
     drain(&mut functions).await;
@@ -151,16 +149,21 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     outcome
 }
 
-/// Starts the application's services, which learn where to ask for the maintenance flag.
-async fn open_services(
-    cluster: &Cluster,
-    described: Vec<Service>,
-    page: SocketAddr,
-) -> anyhow::Result<Services> {
-    let cluster = cluster.clone();
-    let environment = [(names::MAINTENANCE_URL.to_owned(), format!("http://{page}/maintenance"))];
-    let open = move || Services::open(&cluster, &described, &environment, Pace::default());
-    spawn_blocking(open).await.context("starting the services")?
+/// Waits for the signal to end.
+async fn until_the_end(
+    signals: &mut Signals,
+    functions: &mut JoinSet<anyhow::Result<()>>,
+    endpoints: &mut JoinSet<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    tokio::select! {
+        name = signals.next() => {
+            tracing::info!("{name}: ending");
+            Ok(())
+        }
+        // None of them ends by itself: if one has, something is wrong.
+        Some(ended) = functions.join_next() => early(ended),
+        Some(ended) = endpoints.join_next() => early(ended),
+    }
 }
 
 /// Stops the tasks and the services, which may take them a while; a second signal kills them.

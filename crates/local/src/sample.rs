@@ -9,17 +9,24 @@ use std::{
 };
 
 use anyhow::Context;
+use serde_json::json;
 
-use crate::{Refused, folder::Folder};
+use crate::{
+    Refused,
+    application::{self, toml_text},
+    folder::Folder,
+};
 
 const WELCOME: &str = "Welcome to the guest book.\n\nEverything in this folder is backed up by Nightkeep. Change it, add to it, \
      remove from it, and see what the next backup says.\n";
 
-const GUESTS: &str = "date,name,message\n\
-     2026-05-02,Ada,The weather was lovely and so was the tea.\n\
-     2026-05-09,Jürgen,Bis zum nächsten Mal!\n\
-     2026-05-17,さくら,また来ます。\n\
-     2026-06-01,Zoë,\"Three nights, two rainbows.\"\n";
+/// Who has signed the guest book before: when, as whom, and what.
+const GUESTS: [(&str, &str, &str); 4] = [
+    ("2026-05-02T15:10:00Z", "Ada", "The weather was lovely and so was the tea."),
+    ("2026-05-09T09:45:00Z", "Jürgen", "Bis zum nächsten Mal!"),
+    ("2026-05-17T11:20:00Z", "さくら", "また来ます。"),
+    ("2026-06-01T18:05:00Z", "Zoë", "Three nights, two rainbows."),
+];
 
 const SETTINGS: &str =
     "{\n  \"title\": \"Guest book\",\n  \"moderated\": true,\n  \"entries_per_page\": 25\n}\n";
@@ -50,9 +57,8 @@ pub(crate) fn prepare(folder: &Folder, page_port: u16) -> anyhow::Result<(String
     home.push("-sample");
     let home = PathBuf::from(home);
     let uploads = home.join("uploads");
-    let files: [(&str, Vec<u8>); 6] = [
+    let files: [(&str, Vec<u8>); 5] = [
         ("welcome.txt", WELCOME.into()),
-        ("guests.csv", GUESTS.into()),
         ("settings.json", SETTINGS.into()),
         ("pictures/smile.svg", DRAWING.into()),
         ("pictures/sunset.bmp", sunset()),
@@ -65,14 +71,19 @@ pub(crate) fn prepare(folder: &Folder, page_port: u16) -> anyhow::Result<(String
             create(&path, &contents)
                 .with_context(|| format!("making the sample’s file {}", path.display()))?;
         }
+        for (number, (signed_at, name, message)) in GUESTS.into_iter().enumerate() {
+            let path = uploads.join(format!("entries/019dd000-0000-7000-8000-{number:012}.json"));
+            let entry = json!({ "name": name, "message": message, "signed_at": signed_at });
+            create(&path, &serde_json::to_vec_pretty(&entry)?)
+                .with_context(|| format!("making the sample’s file {}", path.display()))?;
+        }
     }
     let port = free_port(page_port)?;
     let text = description(&uploads, port)?;
     Ok((text, Sample { home, port }))
 }
 
-/// The source code of the sample is the folder that the program was started in, which may be anything,
-/// so it is left out if it cannot be named.
+/// The sample as somebody would describe it.
 fn description(uploads: &Path, port: u16) -> anyhow::Result<String> {
     let unnamed = |path: &Path| {
         Refused(format!("the path {} is not valid Unicode; choose another with --state", path.display()))
@@ -81,9 +92,7 @@ fn description(uploads: &Path, port: u16) -> anyhow::Result<String> {
     let directory = quoted(uploads).ok_or_else(|| unnamed(uploads))?;
     let entries = uploads.join("entries");
     let entries = quoted(&entries).ok_or_else(|| unnamed(&entries))?;
-    let current = std::env::current_dir().ok();
-    let source_code = current.as_deref().and_then(quoted);
-    let source_code = source_code.map(|folder| format!("source_code = {folder}\n")).unwrap_or_default();
+    let source_code = application::current_folder();
     // The program is this very one, even if its file has been replaced meanwhile. A database that the
     // user's environment names is not the sample's.
     Ok(format!(
@@ -115,20 +124,6 @@ fn create(path: &Path, contents: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error),
     }
-}
-
-/// A basic string of TOML.
-fn toml_text(text: &str) -> String {
-    let mut quoted = String::from('"');
-    for character in text.chars() {
-        match character {
-            '"' | '\\' => quoted.extend(['\\', character]),
-            control if control.is_control() => quoted.push_str(&format!("\\u{:04X}", u32::from(control))),
-            other => quoted.push(other),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 /// A picture of 240 by 160 points in the form BMP, 24 bits a point.

@@ -74,11 +74,11 @@ struct Inner {
 }
 
 impl Services {
-    /// Starts the services that are described on `cluster`, whose opening has ended what an earlier start
-    /// left of them. Each task has `environment` on top of the program's own.
+    /// The services that are described, on `cluster`, whose opening has ended what an earlier start left
+    /// of them. None of them runs yet. Each task will have `environment` on top of the program's own.
     ///
     /// # Errors
-    /// If the folder cannot be used or is not understood, or a thread cannot be started.
+    /// If the folder cannot be used or is not understood.
     pub fn open(
         cluster: &Cluster,
         described: &[application::Service],
@@ -93,15 +93,22 @@ impl Services {
             let keeper = keeper(cluster, &folder, service, environment, pace)?;
             keepers.insert(service.name.clone(), Arc::new(keeper));
         }
-        let services = Self { inner: Arc::new(Inner { config, keepers, threads: Mutex::default() }) };
-        for (name, keeper) in &services.inner.keepers {
+        Ok(Self { inner: Arc::new(Inner { config, keepers, threads: Mutex::default() }) })
+    }
+
+    /// Starts them. Whether this succeeds or not, they have to be closed.
+    ///
+    /// # Errors
+    /// If a thread cannot be started.
+    pub fn start(&self) -> anyhow::Result<()> {
+        let mut threads = self.inner.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        for (name, keeper) in &self.inner.keepers {
             let keeper = Arc::clone(keeper);
             let thread = thread::Builder::new().name(format!("service-{name}"));
             let started = thread.spawn(move || keeper.run());
-            let thread = started.context("starting the thread that keeps a service")?;
-            services.inner.threads.lock().unwrap_or_else(PoisonError::into_inner).push(thread);
+            threads.push(started.context("starting the thread that keeps a service")?);
         }
-        Ok(services)
+        Ok(())
     }
 
     /// Ends every task as ECS does, and waits until the last process is gone. Blocks.

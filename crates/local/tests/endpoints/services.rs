@@ -81,6 +81,7 @@ impl Site {
         let cluster = Cluster::open(config, Arc::default()).unwrap();
         let url = ("NIGHTKEEP_MAINTENANCE_URL".to_owned(), "http://127.0.0.1:1/maintenance".to_owned());
         let services = Services::open(&cluster, std::slice::from_ref(&self.web), &[url], self.pace).unwrap();
+        services.start().unwrap();
         let address = serve(Arc::new(Ecs::new(cluster, services.clone()))).await;
         Start { client: Client::new(&sdk(address, &keys())), services }
     }

@@ -90,7 +90,9 @@ pub(super) fn last_words(log: &Path) -> String {
     };
     let end = read().unwrap_or_default();
     let text = String::from_utf8_lossy(&end);
-    let mut lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    let blank = |c: char| c.is_whitespace() || c.is_control();
+    let lines = text.lines().map(|line| line.trim_matches(blank));
+    let mut lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
     lines.drain(..lines.len().saturating_sub(LAST_LINES));
     let words: String = lines.join(" | ").chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let surplus = words.chars().count().saturating_sub(LAST_CHARACTERS);

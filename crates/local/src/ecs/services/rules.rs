@@ -249,3 +249,120 @@ impl Service {
         self.changed = true;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::kept::{Described, Kept},
+        *,
+    };
+
+    /// A service of so many tasks, and a clock that the test moves.
+    struct Run {
+        service: Service,
+        now: Now,
+        started: u32,
+    }
+
+    const PACE: Pace = Pace {
+        well_after: Duration::from_secs(2),
+        well_within: Duration::from_secs(60),
+        look_every: Duration::from_millis(100),
+        first_pause: Duration::from_secs(1),
+        longest_pause: Duration::from_secs(60),
+    };
+
+    impl Run {
+        fn new(desired: u32, port: Option<u16>) -> Self {
+            let described = Described { command: vec!["serve".to_owned()], port, desired };
+            let kept = Kept::new("web", described, "ecs-svc/1".to_owned(), Timestamp::UNIX_EPOCH);
+            let now = Now { instant: Instant::now(), at: Timestamp::UNIX_EPOCH };
+            Self { service: Service::new(kept), now, started: 0 }
+        }
+
+        /// Does what the rules say until they wait, and returns until when.
+        fn go(&mut self) -> Option<Instant> {
+            loop {
+                self.service.settle(self.now.at);
+                match self.service.next(self.now, &PACE) {
+                    Step::Start => {
+                        self.started += 1;
+                        self.service.started(self.started.to_string(), self.now);
+                    }
+                    Step::Stop(task) => self.service.stopping(&task, self.now.at),
+                    Step::Wait(until) => return until,
+                }
+            }
+        }
+
+        fn phases(&self) -> Vec<(&str, Phase)> {
+            self.service.replicas.iter().map(|replica| (replica.id.as_str(), replica.phase)).collect()
+        }
+
+        fn healthy(&mut self, task: &str) {
+            self.service.healthy(task);
+            self.go();
+        }
+
+        fn dies(&mut self, task: u32) {
+            self.service.ended(&task.to_string(), "ended by itself with exit code 1", self.now, &PACE);
+        }
+    }
+
+    #[test]
+    fn a_service_that_crashes_all_day_is_started_about_once_a_minute() {
+        for in_progress in [true, false] {
+            let mut run = Run::new(1, Some(8090));
+            run.go();
+            if !in_progress {
+                run.healthy("1");
+            }
+            let end = run.now.instant + Duration::from_secs(3600);
+            while run.now.instant < end {
+                run.dies(run.started);
+                if let Some(moment) = run.go() {
+                    run.now.instant = run.now.instant.max(moment);
+                }
+            }
+            assert!((60..75).contains(&run.started), "{} starts in an hour", run.started);
+            let expected = if in_progress { Rollout::Failed } else { Rollout::Completed };
+            assert_eq!(run.service.kept.primary.rollout, expected);
+        }
+    }
+
+    #[test]
+    fn one_old_task_makes_room_for_each_new_one_that_is_well() {
+        use Phase::{Healthy, Starting, Stopping};
+        let mut run = Run::new(2, None);
+        run.go();
+        run.healthy("1");
+        run.healthy("2");
+        run.service.deploy("ecs-svc/2".to_owned(), run.now.at);
+        run.go();
+        assert_eq!(run.phases(), [("1", Healthy), ("2", Healthy), ("3", Starting), ("4", Starting)]);
+        run.healthy("3");
+        assert_eq!(run.phases(), [("1", Healthy), ("2", Stopping), ("3", Healthy), ("4", Starting)]);
+        run.healthy("4");
+        run.dies(2);
+        run.go();
+        assert_eq!(run.service.kept.primary.rollout, Rollout::InProgress, "an old task still runs");
+        run.dies(1);
+        run.go();
+        assert_eq!(run.service.kept.primary.rollout, Rollout::Completed);
+        assert_eq!(run.service.kept.others, []);
+    }
+
+    #[test]
+    fn on_a_port_the_old_task_is_gone_before_the_new_one_is_started() {
+        let mut run = Run::new(1, Some(8090));
+        run.go();
+        run.healthy("1");
+        run.service.deploy("ecs-svc/2".to_owned(), run.now.at);
+        run.go();
+        assert_eq!(run.phases(), [("1", Phase::Stopping)]);
+        run.dies(1);
+        run.go();
+        assert_eq!(run.phases(), [("2", Phase::Starting)]);
+        assert_eq!(run.service.kept.primary.failed_tasks, 0);
+    }
+}
