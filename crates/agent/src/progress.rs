@@ -21,7 +21,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Says which source is read now.
+    /// Says which source is read or written now.
     pub(crate) fn begin(&self, source: &str) {
         if let Ok(mut current) = self.source.lock() {
             *current = Some(source.to_owned());
@@ -35,7 +35,14 @@ impl Tally {
         self.counted.store(true, Relaxed);
     }
 
-    /// One more file is being read.
+    /// Says that there is more than was known: the sources of a restore are planned one after the other.
+    pub(crate) fn count_more(&self, bytes: u64, files: u64) {
+        self.total_bytes.fetch_add(bytes, Relaxed);
+        self.total_files.fetch_add(files, Relaxed);
+        self.counted.store(true, Relaxed);
+    }
+
+    /// One more file is being read or was written.
     pub(crate) fn add_file(&self) {
         self.done_files.fetch_add(1, Relaxed);
     }

@@ -71,7 +71,7 @@ pub(crate) fn directory<S: IndexedFull>(
     let mut plan = Planner::new(blobs, &target, compare).plan(first)?;
     plan.sort();
     let (bytes, written) = plan.size();
-    tally.count(bytes, written);
+    tally.count_more(bytes, written);
     tracing::info!(
         source,
         bytes,

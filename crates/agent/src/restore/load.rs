@@ -78,7 +78,7 @@ pub(crate) fn dump<S: IndexedFull>(
             }
         }
     }
-    tally.count(length, 1);
+    tally.count_more(length, 1);
     let (loading, started) = Loading::start(source, command)?;
     let Started { child, input, unread } = started;
     let packs = blobs.packs();
