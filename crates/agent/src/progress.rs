@@ -21,7 +21,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Says which source is read now.
+    /// Says which source is read or written now.
     pub(crate) fn begin(&self, source: &str) {
         if let Ok(mut current) = self.source.lock() {
             *current = Some(source.to_owned());
@@ -35,7 +35,7 @@ impl Tally {
         self.counted.store(true, Relaxed);
     }
 
-    /// One more file is being read.
+    /// One more file is being read or was written.
     pub(crate) fn add_file(&self) {
         self.done_files.fetch_add(1, Relaxed);
     }
