@@ -3,11 +3,12 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use nightkeep_tests::{
     console::Console,
-    files::{assert_same, plant, portrait, ravage},
+    files::{assert_same, noise, plant, portrait, ravage},
     postgres::Postgres,
     restic, until,
 };
@@ -152,6 +153,45 @@ fn ravage_lightly(tree: &Path) {
     fs::write(tree.join("empty"), "no longer").unwrap();
     fs::remove_file(tree.join("large")).unwrap();
     fs::write(tree.join("new"), "new").unwrap();
+}
+
+/// A disk of its own, unmounted at the end.
+struct Disk<'a>(&'a Path);
+
+impl<'a> Disk<'a> {
+    fn mount(folder: &'a Path, size: &str) -> Self {
+        fs::create_dir(folder).unwrap();
+        let options = format!("size={size}");
+        nightkeep_tests::run(Command::new("mount").args(["-t", "tmpfs", "-o", &options, "none"]).arg(folder));
+        Self(folder)
+    }
+}
+
+impl Drop for Disk<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(self.0).status();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s15_a_restore_that_fills_the_disk_is_put_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    let _disk = Disk::mount(&tree, "24m");
+    fs::write(tree.join("then"), noise(1, 15 << 20)).unwrap();
+    fs::write(tree.join("small"), "then").unwrap();
+    let console = Console::start(&directory("files", &tree)).await;
+    let backup = console.good_backup().await;
+    // A file is written beside what is there: there is no room for both.
+    fs::remove_file(tree.join("then")).unwrap();
+    fs::write(tree.join("now"), noise(2, 15 << 20)).unwrap();
+    fs::write(tree.join("small"), "now").unwrap();
+    let before = portrait(&tree);
+    let record = console.restore(id(&backup)).await;
+    assert_eq!((&record["status"], &record["put_back"]), (&json!("FAILED"), &json!(true)), "{record:#}");
+    let happened = record["failure"]["happened"].as_str().unwrap();
+    assert!(happened.contains("No space left on device"), "S23: {happened}");
+    assert_same(&before, &portrait(&tree));
 }
 
 #[tokio::test(flavor = "multi_thread")]
