@@ -113,7 +113,7 @@ test("R2: text is not thrown away without being asked", async (t) => {
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Keep writing" }).click();
   assert.equal(await field.inputValue(), "Something");
-  await page.locator("dialog [data-part=cancel]").click();
+  await page.locator("dialog[open] [data-part=cancel]").click();
   await page.getByRole("button", { name: "Discard" }).click();
   assert.equal(await page.locator("dialog[open]").count(), 0);
   assert.ok(await button.evaluate((element) => element === document.activeElement), "the focus returns to the button");

@@ -143,6 +143,48 @@ impl Console {
         self.client.post(self.url(path)).json(body).send().await.expect("an answer")
     }
 
+    /// A confirmation for an action, as the body of a request that uses it.
+    pub async fn confirmation(&self, action: &str, record: Option<&str>) -> Value {
+        let answer = self.post("/api/confirmations", &json!({ "action": action, "record_id": record })).await;
+        assert_eq!(answer.status(), StatusCode::CREATED);
+        let given: Value = answer.json().await.expect("JSON");
+        json!({ "id": given["id"], "code": given["code"] })
+    }
+
+    /// Asks for a restore, which has to begin, and returns its record's id.
+    pub async fn begin_restore(&self, backup: &str) -> String {
+        let confirmation = self.confirmation("restore", Some(backup)).await;
+        let body = json!({ "record_id": backup, "confirmation": confirmation });
+        let answer = self.post("/api/restores", &body).await;
+        assert_eq!(answer.status(), StatusCode::ACCEPTED);
+        let body: Value = answer.json().await.expect("JSON");
+        body["record"]["id"].as_str().expect("a record's id").to_owned()
+    }
+
+    /// Restores a backup and waits for the end.
+    pub async fn restore(&self, backup: &str) -> Value {
+        let id = self.begin_restore(backup).await;
+        self.settled(&id).await
+    }
+
+    /// Restores a backup, which has to succeed.
+    pub async fn good_restore(&self, backup: &str) -> Value {
+        let record = self.restore(backup).await;
+        assert_eq!(record["status"], "SUCCESS", "{record:#}");
+        assert_eq!(record["restored_from"], backup);
+        record
+    }
+
+    /// Waits until the activity at `path` has its ending.
+    pub async fn activity_ended(&self, path: &str) -> Value {
+        until(&format!("{path} leaves IN_PROGRESS"), || async {
+            let body = self.get(path).await;
+            let activity = if body["activity"].is_null() { &body } else { &body["activity"] };
+            (activity["status"] != "IN_PROGRESS").then(|| activity.clone())
+        })
+        .await
+    }
+
     /// Asks for a backup, which has to begin, and returns its record's id.
     pub async fn begin_backup(&self, notes: &str) -> String {
         let answer = self.post("/api/backups", &json!({ "notes": notes })).await;
@@ -158,15 +200,20 @@ impl Console {
 
     /// Waits until a record has its ending, and looks whether everything is as after an operation.
     pub async fn settled(&self, id: &str) -> Value {
-        let ended = || async {
-            let record = self.record(id).await;
-            (record["status"] != "IN_PROGRESS").then_some(record)
-        };
-        let record = until(&format!("record {id} leaves IN_PROGRESS"), ended).await;
+        let record = self.ended(id).await;
         let state = self.get("/api/state").await;
         assert_eq!(state["operation"], Value::Null, "no operation is left");
         assert_eq!(state["maintenance"]["on"], false, "the application is up again");
         record
+    }
+
+    /// Waits until a record has its ending.
+    pub async fn ended(&self, id: &str) -> Value {
+        let ended = || async {
+            let record = self.record(id).await;
+            (record["status"] != "IN_PROGRESS").then_some(record)
+        };
+        until(&format!("record {id} leaves IN_PROGRESS"), ended).await
     }
 
     /// Makes a backup and waits for its end.

@@ -47,6 +47,7 @@ pub fn plant(root: &Path, files: usize) -> std::io::Result<()> {
 
     symlink("large", root.join("a link"))?;
     symlink("nowhere/at all", root.join("a dangling link"))?;
+    symlink(OsStr::from_bytes(b"bytes \xff\xfe"), root.join("a link to bytes"))?;
     symlink("many", root.join("a link to a folder"))?;
     fs::create_dir(root.join("hard"))?;
     fs::write(root.join("hard/one"), "one file, three names")?;
@@ -88,6 +89,52 @@ pub fn plant(root: &Path, files: usize) -> std::io::Result<()> {
     File::options().write(true).open(root.join("empty"))?.set_times(old)?;
     File::open(root.join("many/00"))?.set_times(old)?;
     fs::set_permissions(root, Permissions::from_mode(0o751))
+}
+
+/// Changes a tree that was planted, in every way in which a tree can change.
+pub fn ravage(root: &Path) -> std::io::Result<()> {
+    // Edited: longer, shorter, as long as before with the old time put back, and emptied.
+    let edited = root.join("many/01/00/file 1000.txt");
+    fs::write(&edited, "edited")?;
+    fs::write(root.join("many/01/00/file 1001.txt"), noise(9, 9000))?;
+    let sly = root.join("many/02/00/file 2001.txt");
+    let time = fs::metadata(&sly)?.modified()?;
+    let length = fs::metadata(&sly)?.len();
+    fs::write(&sly, noise(77, usize::try_from(length).unwrap_or_default()))?;
+    File::options().write(true).open(&sly)?.set_times(FileTimes::new().set_modified(time))?;
+    fs::write(root.join("attributes"), "")?;
+    // Gone, new, and under another name.
+    fs::remove_dir_all(root.join("many/03"))?;
+    fs::remove_file(root.join("large"))?;
+    fs::create_dir_all(root.join("new/deep/er"))?;
+    fs::write(root.join("new/deep/er/file"), "new")?;
+    symlink("/etc/passwd", root.join("new/link"))?;
+    fs::rename(root.join("many/04"), root.join("many/moved"))?;
+    // Other kinds in their places.
+    fs::remove_file(root.join("a link to a folder"))?;
+    fs::create_dir_all(root.join("a link to a folder/inside"))?;
+    fs::remove_dir_all(root.join("many/05"))?;
+    symlink("06", root.join("many/05"))?;
+    fs::remove_dir_all(root.join("many/07"))?;
+    fs::write(root.join("many/07"), "a file where a folder was")?;
+    fs::remove_file(root.join("a link"))?;
+    symlink("sparse", root.join("a link"))?;
+    fs::remove_file(root.join("a pipe"))?;
+    fs::write(root.join("a pipe"), "no pipe")?;
+    // Hard links broken and joined.
+    fs::remove_file(root.join("hard/two"))?;
+    fs::write(root.join("hard/two"), "one file, three names")?;
+    fs::remove_file(root.join("many/00/00/file 1.txt"))?;
+    fs::hard_link(root.join("many/00/00/file 2.txt"), root.join("many/00/00/file 1.txt"))?;
+    // Modes, owners, attributes.
+    fs::set_permissions(root.join("mode 400"), Permissions::from_mode(0o666))?;
+    fs::set_permissions(root.join("many/08"), Permissions::from_mode(0o700))?;
+    if nix::unistd::geteuid().is_root() {
+        std::os::unix::fs::chown(root.join("mode 4755"), Some(7), Some(8))?;
+    }
+    xattr::set(root.join("empty"), "user.new", b"new")?;
+    xattr::remove(root.join("an empty folder"), "user.kind")?;
+    fs::set_permissions(root, Permissions::from_mode(0o755))
 }
 
 /// Everything that a backup has to keep of a tree, by path: itself included, under an empty path.

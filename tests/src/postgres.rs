@@ -98,12 +98,16 @@ impl Postgres {
         command
     }
 
-    /// The source that dumps the database, as TOML.
+    /// The source that dumps and loads the database, as TOML.
     pub fn source(&self) -> String {
+        let (programs, host) = (programs(), self.host().display());
         format!(
-            "[[source]]\nname = \"database\"\ndump = [\"{}\", \"--host={}\", \"--username=app\", \"--clean\", \"--if-exists\", \"app\"]\n",
-            programs().join("pg_dump").display(),
-            self.host().display()
+            "[[source]]\nname = \"database\"\n\
+             dump = [\"{}\", \"--host={host}\", \"--username=app\", \"--clean\", \"--if-exists\", \"app\"]\n\
+             load = [\"{}\", \"--host={host}\", \"--username=app\", \"--no-psqlrc\", \"--quiet\", \
+             \"--single-transaction\", \"--set=ON_ERROR_STOP=1\", \"app\"]\n",
+            programs.join("pg_dump").display(),
+            programs.join("psql").display(),
         )
     }
 }

@@ -2,7 +2,11 @@
 
 use std::fs;
 
-use nightkeep_tests::{console::Console, files::plant, restic, until};
+use nightkeep_tests::{
+    console::{Console, program},
+    files::plant,
+    restic, until,
+};
 use nix::sys::signal::{Signal, kill};
 
 use crate::{directory, dump, gated};
@@ -90,6 +94,40 @@ async fn s01_s03_a_power_cut_in_mid_backup_is_survived() {
     found.sort_unstable();
     assert_eq!(found, expected, "nothing else is left");
     restic::check(&console);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s06_an_agent_that_comes_late_can_do_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let console = Console::start(&marked(folder.path())).await;
+    let id = console.begin_backup("").await;
+    at_work(&console, &folder.path().join("marks"), 1).await;
+    let operation = console.get("/api/state").await["operation"]["id"].as_str().unwrap().to_owned();
+    let late = |attempt: &str| {
+        let output = std::process::Command::new(program())
+            .arg("agent")
+            .env_clear()
+            .envs(console.environment())
+            .env("NIGHTKEEP_CACHE", folder.path().join("cache"))
+            .envs([
+                ("NIGHTKEEP_OPERATION", operation.as_str()),
+                ("NIGHTKEEP_STAGE", "0"),
+                ("NIGHTKEEP_ATTEMPT", attempt),
+            ])
+            .output()
+            .unwrap();
+        assert!(!output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains("ConditionalCheckFailed"), "{said}");
+    };
+    late("2");
+    fs::write(folder.path().join("gate"), "").unwrap();
+    let record = console.settled(&id).await;
+    assert_eq!(record["status"], "SUCCESS", "{record:#}");
+    late("1");
+    assert_eq!(console.record(&id).await, record, "the record is as it was");
+    assert_eq!(restic::snapshots(&console), [restic::snapshot_of(&record, "slow")]);
+    assert_eq!(fs::read_to_string(folder.path().join("marks")).unwrap(), "begun\n", "no data was read");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,9 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
 
 mod backups;
+mod confirmations;
 mod crashes;
 mod failures;
 mod records;
+mod restarts;
+mod restores;
+mod source_archives;
 mod starting;
 
 use std::path::Path;

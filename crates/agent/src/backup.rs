@@ -52,7 +52,7 @@ fn checked(source: &Source) -> Result<Checked<'_>, Cause> {
     let name = source.name.as_str();
     Ok(match &source.origin {
         Origin::Directory(folder) => Checked::Directory { name, root: sources::check(name, folder)? },
-        Origin::Dump(command) => Checked::Dump { name, command },
+        Origin::Dump { dump, load: _ } => Checked::Dump { name, command: dump },
     })
 }
 

@@ -8,7 +8,11 @@ mod engine_log;
 mod progress;
 mod report;
 mod repository;
+mod restore;
+mod s3;
+mod source_archive;
 mod sources;
+mod stage;
 mod storage;
 
 use std::{
@@ -18,27 +22,20 @@ use std::{
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
-    time::Duration,
 };
 
 use anyhow::Context;
-use aws_config::SdkConfig;
-use jiff::{SignedDuration, Timestamp};
-use nightkeep_cloud::{Ledger, SettingsStore};
+use nightkeep_cloud::Ledger;
 use nightkeep_domain::{
-    application::Application,
     cause::Cause,
-    operation::{Assignment, Operation, Report, StageName},
+    operation::{Assignment, Report},
 };
-use tokio::runtime::{Handle, Runtime};
 use tracing_subscriber::EnvFilter;
 
 use crate::{
-    backup::Backup,
     progress::Tally,
     report::{Reporter, patiently},
-    repository::{Archive, Keys},
-    storage::Storage,
+    stage::Stage,
 };
 
 /// What the environment says.
@@ -115,71 +112,6 @@ fn run() -> anyhow::Result<()> {
     runtime.block_on(patiently(|| ledger.report(assignment, &report)))?;
     tracing::info!(operation = %operation.id, "the agent has reported");
     Ok(())
-}
-
-/// The stage of the assignment, and what it works with.
-struct Stage<'a> {
-    config: &'a Config,
-    shared: &'a SdkConfig,
-    runtime: &'a Runtime,
-    ledger: &'a Ledger,
-    tally: Arc<Tally>,
-}
-
-impl Stage<'_> {
-    fn run(&self, operation: &Operation) -> anyhow::Result<Report> {
-        let settings = SettingsStore::new(self.shared, &self.config.parameters);
-        let in_force = self.runtime.block_on(patiently(|| settings.load()))?;
-        let application =
-            Application::parse(&in_force.application).map_err(|error| Cause::Configuration {
-                why: format!("the application’s description: {}", error.to_string().replace('\n', " ")),
-            })?;
-        match operation.stages[self.config.assignment.stage].name {
-            StageName::Backup => {
-                backup::check(&application)?;
-                self.settle(in_force.settle_seconds)?;
-                let before = self.runtime.block_on(patiently(|| self.ledger.newest_snapshots()))?;
-                let archive = self.archive(settings)?;
-                let backup = Backup {
-                    archive: &archive,
-                    application: &application,
-                    record: operation.record_id,
-                    before: &before,
-                    tally: &self.tally,
-                    now: Timestamp::now,
-                };
-                Ok(Report::BackedUp { snapshots: backup.run()? })
-            }
-        }
-    }
-
-    /// Waits until the application has had time to see that it is under maintenance.
-    fn settle(&self, seconds: u64) -> anyhow::Result<()> {
-        let maintenance = self.runtime.block_on(patiently(|| self.ledger.state()))?.maintenance;
-        let Some(since) = maintenance.since.filter(|_| maintenance.on) else { return Ok(()) };
-        let settled = since.saturating_add(SignedDuration::from_secs(i64::try_from(seconds)?))?;
-        let left = settled.duration_since(Timestamp::now());
-        if let Ok(left) = Duration::try_from(left) {
-            self.runtime.block_on(async { tokio::time::sleep(left).await });
-        }
-        Ok(())
-    }
-
-    fn archive(&self, settings: SettingsStore) -> anyhow::Result<Archive> {
-        let cache = &self.config.cache;
-        std::fs::create_dir_all(cache).map_err(|error| Cause::LocalDisk {
-            doing: format!("creating the cache folder {}", cache.display()),
-            why: error.to_string(),
-        })?;
-        let handle: Handle = self.runtime.handle().clone();
-        let storage = Storage::new(self.shared, self.config.bucket.clone(), handle.clone());
-        Archive::open(
-            Arc::new(storage),
-            cache.clone(),
-            Keys::load(settings, handle)?,
-            Arc::clone(&self.tally),
-        )
-    }
 }
 
 /// The cause inside an error, or the whole of it where it has none.

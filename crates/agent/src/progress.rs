@@ -21,23 +21,28 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Says which source is read now.
+    /// Says which source is read or written now.
     pub(crate) fn begin(&self, source: &str) {
         if let Ok(mut current) = self.source.lock() {
             *current = Some(source.to_owned());
         }
     }
 
-    /// Says how much there is in all.
+    /// Says how much there is to do, on top of what was said before.
     pub(crate) fn count(&self, bytes: u64, files: u64) {
-        self.total_bytes.store(bytes, Relaxed);
-        self.total_files.store(files, Relaxed);
+        self.total_bytes.fetch_add(bytes, Relaxed);
+        self.total_files.fetch_add(files, Relaxed);
         self.counted.store(true, Relaxed);
     }
 
-    /// One more file is being read.
+    /// One more file is being read or was written.
     pub(crate) fn add_file(&self) {
         self.done_files.fetch_add(1, Relaxed);
+    }
+
+    /// More bytes are done.
+    pub(crate) fn add_bytes(&self, bytes: u64) {
+        self.done_bytes.fetch_add(bytes, Relaxed);
     }
 
     /// As it is shown. What is done never exceeds what there is: a source that grew since it was counted
@@ -86,7 +91,7 @@ impl RusticProgress for Bytes {
     fn set_title(&self, _title: &str) {}
 
     fn inc(&self, bytes: u64) {
-        self.0.done_bytes.fetch_add(bytes, Relaxed);
+        self.0.add_bytes(bytes);
     }
 
     fn finish(&self) {}

@@ -10,7 +10,7 @@ use nightkeep_domain::operation::{Assignment, Progress};
 use tokio::{
     runtime::Runtime,
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{Instant, MissedTickBehavior, interval, sleep},
 };
 
 use crate::progress::Tally;
@@ -23,6 +23,9 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// After how many looks it is written even if nothing has changed, to learn whether the assignment holds.
 const AT_LEAST: u32 = 10;
+
+/// For how long the agent works on without the table's word that its assignment still holds.
+const LONGEST_UNHEARD: Duration = Duration::from_secs(600);
 
 /// How long the table may be unreachable: 40 attempts, the last ones 15 seconds apart.
 const ATTEMPTS: u32 = 40;
@@ -43,6 +46,7 @@ impl Reporter {
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut written: Option<Progress> = None;
             let mut unchanged = 0;
+            let mut heard = Instant::now();
             loop {
                 ticks.tick().await;
                 let progress = tally.progress(Timestamp::now());
@@ -55,9 +59,18 @@ impl Reporter {
                 }
                 unchanged = 0;
                 match ledger.report_progress(assignment, &progress).await {
-                    Ok(()) => written = Some(progress),
+                    Ok(()) => {
+                        written = Some(progress);
+                        heard = Instant::now();
+                    }
                     Err(error) if error.kind == Kind::Conflict => {
                         tracing::error!("the operation has gone on without this task: it ends at once");
+                        process::exit(SUPERSEDED);
+                    }
+                    Err(error) if heard.elapsed() > LONGEST_UNHEARD => {
+                        tracing::error!(
+                            "the table has not been heard of for too long, the task ends: {error}"
+                        );
                         process::exit(SUPERSEDED);
                     }
                     Err(error) => tracing::warn!("{error}"),

@@ -211,6 +211,26 @@ impl Archive {
         Ok(())
     }
 
+    /// The storage itself, for what reads blobs in its own way.
+    pub(crate) fn storage(&self) -> &Storage {
+        &self.storage
+    }
+
+    /// A snapshot by its id.
+    pub(crate) fn snapshot(
+        &self,
+        repository: &Repository<impl IndexedIds>,
+        id: &str,
+    ) -> anyhow::Result<SnapshotFile> {
+        let found = self.list(FileType::Snapshot)?;
+        if !found.iter().any(|(found, _)| found.to_hex().as_str() == id) {
+            let found = format!("the snapshot {} is not there", id.get(..8).unwrap_or(id));
+            return Err(Cause::RepositoryDamaged { found }.into());
+        }
+        let mut found = self.engine(repository.get_snapshots(&[id]))?;
+        found.pop().ok_or_else(|| anyhow!("reading the snapshot {id} gave nothing"))
+    }
+
     /// Whether the storage has met nothing that will not pass.
     pub(crate) fn healthy(&self) -> Result<(), Cause> {
         self.storage.failure().cloned().map_or(Ok(()), Err)

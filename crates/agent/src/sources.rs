@@ -1,9 +1,11 @@
 //! The application's sources, in the form in which the engine reads them.
 
+mod command;
 mod directory;
 mod dump;
 
 pub(crate) use self::{
-    directory::{Directory, check, count},
+    command::{ended, last_words, spoken},
+    directory::{Directory, check, count, path_of, reason},
     dump::Dump,
 };

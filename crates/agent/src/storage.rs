@@ -6,7 +6,6 @@
 //! for it at the end.
 
 mod body;
-mod failure;
 
 use std::{
     future::Future,
@@ -17,10 +16,6 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_s3::{
     Client,
-    config::{
-        RequestChecksumCalculation, ResponseChecksumValidation, retry::RetryConfig, timeout::TimeoutConfig,
-    },
-    error::SdkError,
     primitives::{ByteStream, SdkBody},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -30,7 +25,8 @@ use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, 
 use sha2::{Digest, Sha256};
 use tokio::runtime::Handle;
 
-use self::{body::Pieces, failure::Call};
+use self::body::Pieces;
+use crate::s3::{self, Call};
 
 /// Where the repository is in the bucket.
 const PREFIX: &str = "repository";
@@ -50,22 +46,7 @@ pub(crate) struct Storage {
 impl Storage {
     /// The repository in `bucket`. Its methods block, and are called from threads outside `runtime`.
     pub(crate) fn new(shared: &SdkConfig, bucket: String, runtime: Handle) -> Self {
-        let config = aws_sdk_s3::config::Builder::from(shared)
-            // An object's id is its SHA-256 and is sent as its checksum; the SDK's own would only cost time.
-            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
-            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
-            .retry_config(
-                RetryConfig::standard().with_max_attempts(6).with_max_backoff(Duration::from_secs(10)),
-            )
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(Duration::from_secs(5))
-                    .read_timeout(Duration::from_secs(60))
-                    .operation_attempt_timeout(Duration::from_secs(600))
-                    .build(),
-            )
-            .build();
-        Self { client: Client::from_conf(config), bucket, runtime, failure: OnceLock::new() }
+        Self { client: s3::client(shared), bucket, runtime, failure: OnceLock::new() }
     }
 
     /// The first failure that will not pass, if there was one.
@@ -263,13 +244,4 @@ impl WriteBackend for Storage {
 /// The engine's error that carries a cause through it.
 fn carrier(cause: &Cause) -> Box<RusticError> {
     RusticError::new(ErrorKind::Backend, cause.to_string())
-}
-
-impl<E> From<SdkError<E>> for Call
-where
-    E: aws_sdk_s3::error::ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    fn from(error: SdkError<E>) -> Self {
-        Self::of(&error)
-    }
 }

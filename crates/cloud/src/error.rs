@@ -48,6 +48,11 @@ impl Error {
         &self.why
     }
 
+    /// Something that may work when it is tried again.
+    pub fn unavailable(doing: &str, why: &str) -> Self {
+        Self::new(Kind::Unavailable, doing, why)
+    }
+
     pub(crate) fn new(kind: Kind, doing: impl Into<String>, why: impl fmt::Display) -> Self {
         Self { kind, doing: doing.into(), why: why.to_string() }
     }
@@ -64,14 +69,17 @@ impl Error {
         let code = error.code().map(str::to_owned);
         let kind = match (&error, code.as_deref()) {
             (_, Some("ConditionalCheckFailedException" | "TransactionConflictException")) => Kind::Conflict,
-            (_, Some("ResourceNotFoundException" | "ParameterNotFound")) => Kind::NotFound,
+            (_, Some("ResourceNotFoundException" | "ParameterNotFound" | "NoSuchKey" | "NotFound")) => {
+                Kind::NotFound
+            }
             (
                 _,
                 Some(
                     "ProvisionedThroughputExceededException"
                     | "ThrottlingException"
                     | "RequestLimitExceeded"
-                    | "TooManyRequestsException",
+                    | "TooManyRequestsException"
+                    | "SlowDown",
                 ),
             ) => Kind::Throttled,
             (SdkError::ServiceError(context), _) if context.raw().status().is_client_error() => Kind::Denied,

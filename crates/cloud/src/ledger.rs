@@ -11,8 +11,13 @@
 //! | `console` | `maintenance` | the flag that the main application reads |
 //! | `console` | `application`, `schedule` | what the worker last saw |
 //! | `record` | a UUID of version 7 | a record |
+//! | `activity` | a UUID of version 7 | an activity |
+//! | `confirmation` | a UUID | a confirmation that was given out; it expires by itself |
 
+mod activities;
 mod agent;
+mod confirmations;
+mod ending;
 mod records;
 
 use std::{collections::HashMap, time::Duration};
@@ -21,18 +26,21 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{AttributeValue, Delete, Put, TransactWriteItem, Update},
+    types::{AttributeValue, ConditionCheck, Put, TransactWriteItem, Update, builders::UpdateBuilder},
 };
-use jiff::Timestamp;
 use nightkeep_domain::{
-    next::Settlement,
+    activity::Activity,
     operation::Operation,
-    record::{Record, Size, Status},
-    state::{Maintenance, State},
+    record::{Record, RecordKind, Status},
+    state::{Services, State},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-pub use self::records::{Edit, Page};
+pub use self::{
+    activities::ActivityPage,
+    confirmations::Use,
+    records::{Edit, Page},
+};
 use crate::{Error, Kind};
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -44,6 +52,21 @@ pub struct Ledger {
     table: String,
 }
 
+/// What is to begin.
+#[derive(Debug, Clone)]
+pub struct Beginning<'a> {
+    /// The operation.
+    pub operation: &'a Operation,
+    /// The records of it.
+    pub records: &'a [Record],
+    /// The activity that it is, if it is one.
+    pub activity: Option<&'a Activity>,
+    /// The confirmation that it uses up, if it needs one.
+    pub confirmation: Option<&'a Use<'a>>,
+    /// What the application tells its users meanwhile.
+    pub message: &'a str,
+}
+
 /// What came of asking to begin an operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Begin {
@@ -51,6 +74,10 @@ pub enum Begin {
     Begun,
     /// Another one is in progress. None if that one ended while it was looked at.
     Busy(Option<Box<Operation>>),
+    /// The confirmation does not fit, has been used, or has expired. Nothing has begun.
+    Unconfirmed,
+    /// The backup that was to be restored cannot be restored, or not any more. Nothing has begun.
+    NotRestorable,
 }
 
 impl Ledger {
@@ -93,12 +120,13 @@ impl Ledger {
         Ok(state)
     }
 
-    /// Begins an operation if none is in progress: stores it and its record, and turns maintenance on if
-    /// it needs it, remembering how it was. All or nothing.
+    /// Begins an operation if none is in progress: stores it and its records, uses up its confirmation,
+    /// and turns maintenance on if it needs it, remembering how it was. All or nothing.
     ///
     /// # Errors
     /// If the table cannot be written.
-    pub async fn begin(&self, operation: &Operation, record: &Record, message: &str) -> Result<Begin, Error> {
+    pub async fn begin(&self, beginning: &Beginning<'_>) -> Result<Begin, Error> {
+        let operation = beginning.operation;
         let doing = format!("beginning a {}", operation.kind.word());
         let absent = |item: Item| {
             Put::builder()
@@ -106,14 +134,34 @@ impl Ledger {
                 .set_item(Some(item))
                 .condition_expression("attribute_not_exists(pk)")
                 .build()
+                .map(|put| TransactWriteItem::builder().put(put).build())
                 .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))
         };
-        let mut items = vec![
-            TransactWriteItem::builder().put(absent(to_item("console", "operation", operation)?)?).build(),
-            TransactWriteItem::builder()
-                .put(absent(to_item("record", &record.id.to_string(), record)?)?)
-                .build(),
-        ];
+        let mut items = vec![absent(to_item("console", "operation", operation)?)?];
+        let mut refusals = vec![Begin::Busy(None)];
+        if let Some(confirmation) = beginning.confirmation {
+            items.push(self.use_up(confirmation, &doing)?);
+            refusals.push(Begin::Unconfirmed);
+        }
+        if let Some(restored) = &operation.restored {
+            let check = ConditionCheck::builder()
+                .table_name(&self.table)
+                .set_key(Some(key("record", &restored.record.to_string())))
+                .condition_expression("kind = :backup AND #status = :success")
+                .expression_attribute_names("#status", "status")
+                .expression_attribute_values(":backup", to_value(&RecordKind::Backup)?)
+                .expression_attribute_values(":success", to_value(&Status::Success)?)
+                .build()
+                .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))?;
+            items.push(TransactWriteItem::builder().condition_check(check).build());
+            refusals.push(Begin::NotRestorable);
+        }
+        for record in beginning.records {
+            items.push(absent(to_item("record", &record.id.to_string(), record)?)?);
+        }
+        if let Some(activity) = beginning.activity {
+            items.push(absent(to_item("activity", &activity.id.to_string(), activity)?)?);
+        }
         if operation.kind.needs_maintenance() {
             // On the right-hand side stands what was stored before: the flag is remembered and set at once.
             let update = self
@@ -128,16 +176,16 @@ impl Ledger {
                 .expression_attribute_values(":on", AttributeValue::Bool(true))
                 .expression_attribute_values(":off", AttributeValue::Bool(false))
                 .expression_attribute_values(":none", AttributeValue::Null(true))
-                .expression_attribute_values(":message", text(message))
+                .expression_attribute_values(":message", text(beginning.message))
                 .expression_attribute_values(":now", text(operation.started_at.to_string()));
             items.push(built(update, &doing)?);
         }
-        match self.transact(items, &doing).await? {
-            Ok(()) => Ok(Begin::Begun),
-            Err(failed) if failed.first() == Some(&true) => {
-                Ok(Begin::Busy(self.state().await?.operation.map(Box::new)))
-            }
-            Err(_) => Err(Error::new(Kind::Conflict, doing, "a record of this id exists")),
+        let Err(failed) = self.transact(items, &doing).await? else { return Ok(Begin::Begun) };
+        let refusal = failed.iter().position(|failed| *failed).and_then(|at| refusals.into_iter().nth(at));
+        match refusal {
+            Some(Begin::Busy(_)) => Ok(Begin::Busy(self.state().await?.operation.map(Box::new))),
+            Some(refusal) => Ok(refusal),
+            None => Err(Error::new(Kind::Conflict, doing, "a record of this id exists")),
         }
     }
 
@@ -146,131 +194,54 @@ impl Ledger {
     /// # Errors
     /// [`Kind::Conflict`] if somebody else wrote meanwhile, or it has ended.
     pub async fn save(&self, operation: &Operation) -> Result<(), Error> {
-        let mut next = operation.clone();
-        next.version += 1;
+        let doing = format!("saving operation {}", operation.id);
+        let put = self.next_version(operation)?;
         self.client
             .put_item()
+            .set_table_name(Some(put.table_name))
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_names(put.expression_attribute_names)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .send()
+            .await
+            .map_err(|error| Error::of(doing, error))?;
+        Ok(())
+    }
+
+    /// The operation's next version, on the condition that it is still at the one that was read.
+    fn next_version(&self, operation: &Operation) -> Result<Put, Error> {
+        let mut next = operation.clone();
+        next.version += 1;
+        Put::builder()
             .table_name(&self.table)
             .set_item(Some(to_item("console", "operation", &next)?))
             .condition_expression("id = :id AND #version = :version")
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":id", text(operation.id.to_string()))
             .expression_attribute_values(":version", number(operation.version))
-            .send()
-            .await
-            .map_err(|error| Error::of(format!("saving operation {}", operation.id), error))?;
-        Ok(())
+            .build()
+            .map_err(|error| Error::new(Kind::Denied, format!("saving operation {}", operation.id), error))
     }
 
-    /// Ends the operation: it is gone, its record has its ending, and maintenance is as it was before.
-    /// All or nothing, on the condition that it is still at the version that was read.
+    /// Writes what was seen of the application's services.
     ///
     /// # Errors
-    /// [`Kind::Conflict`] if somebody else wrote meanwhile, or it has ended already.
-    pub async fn settle(&self, state: &State, settlement: &Settlement, now: Timestamp) -> Result<(), Error> {
-        let Some(operation) = &state.operation else { return Ok(()) };
-        let doing = format!("settling operation {}", operation.id);
-        let gone = Delete::builder()
+    /// If the table cannot be written.
+    pub async fn write_services(&self, services: Services) -> Result<(), Error> {
+        self.client
+            .update_item()
             .table_name(&self.table)
-            .set_key(Some(key("console", "operation")))
-            .condition_expression("id = :id AND #version = :version")
-            .expression_attribute_names("#version", "version")
-            .expression_attribute_values(":id", text(operation.id.to_string()))
-            .expression_attribute_values(":version", number(operation.version))
-            .build()
-            .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))?;
-        let mut items = vec![
-            TransactWriteItem::builder().delete(gone).build(),
-            built(self.ending(operation, settlement, now)?, &doing)?,
-        ];
-        if operation.kind.needs_maintenance() {
-            items.push(built(self.maintenance_as_before(&state.maintenance), &doing)?);
-        }
-        if matches!(settlement, Settlement::Success { .. }) {
-            let mut facts = state.application.clone();
-            facts.remember_backup(now.duration_since(operation.started_at).as_secs().unsigned_abs());
-            let schedule = self
-                .update("console", "schedule")
-                .update_expression("SET last_success_at = :now")
-                .expression_attribute_values(":now", text(now.to_string()));
-            let application = self
-                .update("console", "application")
-                .update_expression("SET backup_seconds = :seconds")
-                .expression_attribute_values(":seconds", to_value(&facts.backup_seconds)?);
-            items.push(built(schedule, &doing)?);
-            items.push(built(application, &doing)?);
-        }
-        match self.transact(items, &doing).await? {
-            Ok(()) => {}
-            Err(_) => return Err(Error::new(Kind::Conflict, doing, "it has changed meanwhile")),
-        }
-        // Without an operation nobody shows it any more; that it goes now is only tidiness.
-        let tidied = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .set_key(Some(key("console", "progress")))
+            .set_key(Some(key("console", "application")))
+            .update_expression("SET services = :services")
+            .expression_attribute_values(":services", to_value(&services)?)
             .send()
-            .await;
-        if let Err(error) = tidied {
-            tracing::warn!("{}", Error::of("removing the progress of a settled operation", error));
-        }
+            .await
+            .map_err(|error| Error::of("writing what was seen of the services", error))?;
         Ok(())
     }
 
-    /// The ending of the operation's record.
-    fn ending(
-        &self,
-        operation: &Operation,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<aws_sdk_dynamodb::types::builders::UpdateBuilder, Error> {
-        let (status, failure, snapshots) = match settlement {
-            Settlement::Success { snapshots } => (Status::Success, None, snapshots.clone()),
-            Settlement::Failed { cause } => {
-                let failed = operation.stages.iter().find(|stage| stage.finished_at.is_some());
-                let stage = failed.or(operation.stages.first()).map(|stage| stage.name);
-                (Status::Failed, stage.map(|stage| cause.failure(operation.kind, stage)), Vec::new())
-            }
-        };
-        let size = (status == Status::Success).then(|| Size::of(&snapshots));
-        Ok(self
-            .update("record", &operation.record_id.to_string())
-            .update_expression(
-                "SET #status = :status, finished_at = :now, failure = :failure, #size = :size, \
-                 stages = :stages, snapshots = :snapshots",
-            )
-            .condition_expression("#status = :in_progress")
-            .expression_attribute_names("#status", "status")
-            .expression_attribute_names("#size", "size")
-            .expression_attribute_values(":in_progress", to_value(&Status::InProgress)?)
-            .expression_attribute_values(":status", to_value(&status)?)
-            .expression_attribute_values(":now", text(now.to_string()))
-            .expression_attribute_values(":failure", to_value(&failure)?)
-            .expression_attribute_values(":size", to_value(&size)?)
-            .expression_attribute_values(":stages", to_value(&operation.stages)?)
-            .expression_attribute_values(":snapshots", to_value(&snapshots)?))
-    }
-
-    fn maintenance_as_before(&self, was: &Maintenance) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
-        let update = self
-            .update("console", "maintenance")
-            .expression_attribute_names("#on", "on")
-            .expression_attribute_names("#message", "message");
-        if was.before_on != Some(true) {
-            return update
-                .update_expression("SET #on = :off REMOVE #since, #message, before_on, before_message")
-                .expression_attribute_names("#since", "since")
-                .expression_attribute_values(":off", AttributeValue::Bool(false));
-        }
-        let message = was.before_message.clone().map_or(AttributeValue::Null(true), text);
-        update
-            .update_expression("SET #on = :on, #message = :message REMOVE before_on, before_message")
-            .expression_attribute_values(":on", AttributeValue::Bool(true))
-            .expression_attribute_values(":message", message)
-    }
-
-    fn update(&self, pk: &str, sk: &str) -> aws_sdk_dynamodb::types::builders::UpdateBuilder {
+    fn update(&self, pk: &str, sk: &str) -> UpdateBuilder {
         Update::builder().table_name(&self.table).set_key(Some(key(pk, sk)))
     }
 
@@ -316,10 +287,7 @@ impl Ledger {
     }
 }
 
-fn built(
-    update: aws_sdk_dynamodb::types::builders::UpdateBuilder,
-    doing: &str,
-) -> Result<TransactWriteItem, Error> {
+fn built(update: UpdateBuilder, doing: &str) -> Result<TransactWriteItem, Error> {
     let update = update.build().map_err(|error| Error::new(Kind::Denied, doing, error))?;
     Ok(TransactWriteItem::builder().update(update).build())
 }

@@ -1,5 +1,5 @@
-//! Every call to AWS that the three functions make: the ledger (DynamoDB), the agent's tasks (ECS),
-//! the settings (SSM).
+//! Every call to AWS that the three functions make: the ledger (DynamoDB), the agent's tasks and the
+//! application's services (ECS), the source archives (S3), the settings (SSM).
 //!
 //! **Architecture Invariant:** no `aws_sdk_*` type leaves this crate, and there is no trait over AWS
 //! with a second implementation. On one machine and in tests the same calls go to endpoints on
@@ -9,13 +9,17 @@ use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 
+mod archives;
 mod error;
 mod ledger;
+mod services;
 mod settings;
 mod tasks;
 
+pub use archives::{Archives, Link, attachment};
 pub use error::{Error, Kind};
-pub use ledger::{Begin, Edit, Ledger, Page};
+pub use ledger::{ActivityPage, Begin, Beginning, Edit, Ledger, Page, Use};
+pub use services::Services;
 pub use settings::SettingsStore;
 pub use tasks::{TaskConfig, Tasks};
 

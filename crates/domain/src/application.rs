@@ -14,6 +14,32 @@ pub struct Application {
     /// Where its data is. At least one.
     #[serde(default, rename = "source")]
     pub sources: Vec<Source>,
+    /// The folder of its source code, for a download.
+    #[serde(default)]
+    pub source_code: Option<PathBuf>,
+    /// Its services, on one machine; on AWS they are those of the cluster.
+    #[serde(default, rename = "service")]
+    pub services: Vec<Service>,
+}
+
+/// A service of the application, which one machine runs as ECS would.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// How many tasks it should have.
+    #[serde(default = "one")]
+    pub desired: u32,
+    /// The port on which a task answers once it is healthy; none if it has none.
+    #[serde(default)]
+    pub port: Option<u16>,
+}
+
+fn one() -> u32 {
+    1
 }
 
 /// A part of the application's data that is backed up as one.
@@ -32,7 +58,13 @@ pub enum Origin {
     /// All that is in a folder.
     Directory(PathBuf),
     /// What a command writes to its standard output.
-    Dump(Vec<String>),
+    Dump {
+        /// The command.
+        dump: Vec<String>,
+        /// The command that reads it back from its standard input; without it the source cannot be
+        /// restored.
+        load: Option<Vec<String>>,
+    },
 }
 
 /// Why a text is not the description of an application.
@@ -47,9 +79,20 @@ pub enum ApplicationError {
     /// There is nothing to back up.
     #[error("it has no [[source]]: at least one is needed")]
     NoSource,
-    /// Two sources have one name.
-    #[error("two sources are named “{0}”: each needs a name of its own")]
-    TwiceNamed(String),
+    /// Two sources, or two services, have one name.
+    #[error("two {what} are named “{name}”: each needs a name of its own")]
+    TwiceNamed {
+        /// Sources or services.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The folder of the source code is not an absolute path.
+    #[error("“source_code” is “{0}”, which is not an absolute path")]
+    RelativeSourceCode(String),
+    /// A service cannot be run.
+    #[error("the service “{0}” has no command")]
+    NoCommand(String),
 }
 
 #[derive(Deserialize)]
@@ -58,6 +101,7 @@ struct SourceText {
     name: String,
     directory: Option<PathBuf>,
     dump: Option<Vec<String>>,
+    load: Option<Vec<String>>,
 }
 
 impl TryFrom<SourceText> for Source {
@@ -69,19 +113,26 @@ impl TryFrom<SourceText> for Source {
         if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
             return Err(format!("the source name “{name}” has to be 1 to 64 letters, digits, - or _"));
         }
-        let origin = match (text.directory, text.dump) {
-            (Some(directory), None) if directory.is_absolute() => Origin::Directory(directory),
-            (Some(directory), None) => {
+        let is_command = |command: &[String]| command.first().is_some_and(|program| !program.is_empty());
+        let origin = match (text.directory, text.dump, text.load) {
+            (Some(directory), None, None) if directory.is_absolute() => Origin::Directory(directory),
+            (Some(directory), None, None) => {
                 return Err(format!(
                     "the directory “{}” of source “{name}” is not an absolute path",
                     directory.display()
                 ));
             }
-            (None, Some(command)) if command.first().is_some_and(|program| !program.is_empty()) => {
-                Origin::Dump(command)
+            (None, Some(dump), _) if !is_command(&dump) => {
+                return Err(format!("the dump command of source “{name}” is empty"));
             }
-            (None, Some(_)) => return Err(format!("the dump command of source “{name}” is empty")),
-            (Some(_), Some(_)) | (None, None) => {
+            (None, Some(_), Some(load)) if !is_command(&load) => {
+                return Err(format!("the load command of source “{name}” is empty"));
+            }
+            (None, Some(dump), load) => Origin::Dump { dump, load },
+            (Some(_), None, Some(_)) => {
+                return Err(format!("source “{name}” is a directory: “load” belongs to a dump"));
+            }
+            (Some(_), Some(_), _) | (None, None, _) => {
                 return Err(format!("source “{name}” needs either “directory” or “dump”, and not both"));
             }
         };
@@ -103,10 +154,20 @@ impl Application {
         if application.sources.is_empty() {
             return Err(ApplicationError::NoSource);
         }
-        for (position, source) in application.sources.iter().enumerate() {
-            if application.sources[..position].iter().any(|earlier| earlier.name == source.name) {
-                return Err(ApplicationError::TwiceNamed(source.name.clone()));
+        let sources = application.sources.iter().map(|source| ("sources", source.name.as_str()));
+        let services = application.services.iter().map(|service| ("services", service.name.as_str()));
+        let mut named = std::collections::BTreeSet::new();
+        for (what, name) in sources.chain(services) {
+            if !named.insert((what, name)) {
+                return Err(ApplicationError::TwiceNamed { what, name: name.to_owned() });
             }
+        }
+        if let Some(folder) = application.source_code.as_ref().filter(|folder| !folder.is_absolute()) {
+            return Err(ApplicationError::RelativeSourceCode(folder.display().to_string()));
+        }
+        let commandless = |service: &&Service| service.command.first().is_none_or(String::is_empty);
+        if let Some(service) = application.services.iter().find(commandless) {
+            return Err(ApplicationError::NoCommand(service.name.clone()));
         }
         Ok(application)
     }
@@ -124,7 +185,10 @@ mod tests {
         .unwrap();
         assert_eq!(application.name, "Guest book");
         assert_eq!(application.sources[0].origin, Origin::Directory("/srv/app".into()));
-        assert_eq!(application.sources[1].origin, Origin::Dump(vec!["pg_dump".into(), "--clean".into()]));
+        assert_eq!(
+            application.sources[1].origin,
+            Origin::Dump { dump: vec!["pg_dump".into(), "--clean".into()], load: None }
+        );
     }
 
     #[test]

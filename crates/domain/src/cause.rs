@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Kind, StageName};
+use crate::operation::{Kind, Operation, StageName};
 
 /// Why a stage failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +53,44 @@ pub enum Cause {
         source: String,
         /// The program.
         program: String,
+    },
+    /// Something in a source could not be put back.
+    TargetUnwritable {
+        /// The source's name.
+        source: String,
+        /// The first path that could not be put back.
+        path: String,
+        /// What was being done to it, and what the system said.
+        why: String,
+    },
+    /// A load command could not be started, ended with a failure, or did not take all of its dump.
+    LoadFailed {
+        /// The source's name.
+        source: String,
+        /// The program.
+        program: String,
+        /// How it ended: an exit status, a signal, or why it could not be started.
+        ended: String,
+        /// The end of what it wrote to its standard error.
+        said: String,
+    },
+    /// A snapshot holds something that is never put back, such as a name that leads out of its folder.
+    SnapshotRefused {
+        /// The source's name.
+        source: String,
+        /// Where in the snapshot it is.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// What was put back was read again, and is not what the snapshot holds.
+    NotAsRestored {
+        /// The source's name.
+        source: String,
+        /// The first path that differs.
+        path: String,
+        /// In what it differs.
+        why: String,
     },
     /// The storage refused for good: no such bucket, no permission, wrong credentials.
     StorageRefused {
@@ -111,6 +149,22 @@ pub enum Cause {
         /// The longest time, in seconds.
         limit_seconds: u64,
     },
+    /// A service's new deployment failed.
+    ServiceFailed {
+        /// The service's name.
+        service: String,
+        /// What ECS said.
+        why: String,
+    },
+    /// A service had not replaced its tasks after the longest time.
+    ServiceNotSteady {
+        /// The service's name.
+        service: String,
+        /// The longest time, in seconds.
+        limit_seconds: u64,
+        /// What ECS said last.
+        events: String,
+    },
     /// The agent met a case that it has no better word for.
     Unexpected {
         /// The whole chain of what was being done and why it failed.
@@ -140,6 +194,10 @@ impl Cause {
             Self::SourceUnreadable { .. } => "source_unreadable",
             Self::DumpFailed { .. } => "dump_failed",
             Self::DumpEmpty { .. } => "dump_empty",
+            Self::TargetUnwritable { .. } => "target_unwritable",
+            Self::LoadFailed { .. } => "load_failed",
+            Self::SnapshotRefused { .. } => "snapshot_refused",
+            Self::NotAsRestored { .. } => "not_as_restored",
             Self::StorageRefused { .. } => "storage_refused",
             Self::StorageFull { .. } => "storage_full",
             Self::StorageUnavailable { .. } => "storage_unavailable",
@@ -150,20 +208,60 @@ impl Cause {
             Self::TaskNotStarted { .. } => "task_not_started",
             Self::TaskVanished { .. } => "task_vanished",
             Self::TookTooLong { .. } => "took_too_long",
+            Self::ServiceFailed { .. } => "service_failed",
+            Self::ServiceNotSteady { .. } => "service_not_steady",
             Self::Unexpected { .. } => "unexpected",
         }
     }
 
-    /// What this cause, in this stage of this kind of operation, means to a person.
+    /// What this cause, in this stage of this kind of operation, means to a person when nothing was
+    /// left to make good.
     pub fn failure(&self, kind: Kind, stage: StageName) -> Failure {
-        let done = match kind {
-            Kind::Backup => "Nothing incomplete was kept, and the application is available.",
+        let (done, again) = match (kind, stage) {
+            (Kind::Backup, _) => {
+                ("Nothing incomplete was kept, and the application is available.", "then start a new backup")
+            }
+            (Kind::Restore, StageName::Redeploy) => (
+                "The data is as the backup holds it, and maintenance has ended.",
+                "then restart the services, or restore the safety backup to go back",
+            ),
+            (Kind::Restore, _) => {
+                ("The data was not touched, and the application is available.", "then restore again")
+            }
+            (Kind::Restart, _) => {
+                ("The data was not touched, and maintenance has ended.", "then restart again")
+            }
+            (Kind::SourceArchive, _) => ("The application was not affected.", "then try again"),
         };
+        self.said(stage, done, again)
+    }
+
+    /// What this cause means to a person as the end of `operation`, in this stage of it.
+    pub fn failure_of(&self, operation: &Operation, stage: StageName) -> Failure {
+        match operation.put_back() {
+            None => self.failure(operation.kind, stage),
+            Some(true) => self.said(
+                stage,
+                "The data was put back from the safety backup, as it was before, and the application is available.",
+                "then restore again",
+            ),
+            Some(false) => {
+                let why = operation.put_back_cause.as_ref().map(|cause| cause.happened("")).unwrap_or_default();
+                let done = format!(
+                    "Putting the data back from the safety backup failed too: {why} The data may be incomplete, \
+                     so maintenance stays on."
+                );
+                self.said(stage, &done, "then restore the safety backup, or end the maintenance by hand")
+            }
+        }
+    }
+
+    fn said(&self, stage: StageName, done: &str, again: &str) -> Failure {
         Failure {
             code: self.code().to_owned(),
             happened: self.happened(&format!(" “{}”", stage.word())),
             done: done.to_owned(),
-            to_do: format!("{}, then start a new {}.", self.to_do(), kind.word()),
+            to_do: format!("{}, {again}.", self.to_do()),
         }
     }
 
@@ -185,14 +283,22 @@ impl Cause {
                 format!("The source “{source}” could not be read: {path}: {why}.{rest}")
             }
             Self::DumpFailed { source, program, ended, said } => {
-                let last = match said.trim() {
-                    "" => " It said nothing.".to_owned(),
-                    said => format!(" Its last words: “{said}”."),
-                };
-                format!("The source “{source}” could not be read: {program} {ended}.{last}")
+                format!("The source “{source}” could not be read: {program} {ended}.{}", last_words(said))
             }
             Self::DumpEmpty { source, program } => {
                 format!("The source “{source}” could not be read: {program} succeeded but wrote nothing.")
+            }
+            Self::TargetUnwritable { source, path, why } => {
+                format!("The source “{source}” could not be put back: {path}: {why}.")
+            }
+            Self::LoadFailed { source, program, ended, said } => {
+                format!("The source “{source}” could not be put back: {program} {ended}.{}", last_words(said))
+            }
+            Self::SnapshotRefused { source, path, why } => {
+                format!("The snapshot of the source “{source}” was refused: {path}: {why}.")
+            }
+            Self::NotAsRestored { source, path, why } => {
+                format!("The source “{source}” is not as it was put back: {path}: {why}.")
             }
             Self::StorageRefused { doing, why } => format!("The storage refused {doing}: {why}."),
             Self::StorageFull { doing, why } => format!("The storage has no room left while {doing}: {why}."),
@@ -209,6 +315,15 @@ impl Cause {
             Self::TookTooLong { limit_seconds } => {
                 let limit = duration(*limit_seconds);
                 format!("The stage{stage} took longer than {limit} and was stopped.")
+            }
+            Self::ServiceFailed { service, why } => {
+                format!("The service “{service}” did not come up: {why}.")
+            }
+            Self::ServiceNotSteady { service, limit_seconds, events } => {
+                let limit = duration(*limit_seconds);
+                let last =
+                    if events.is_empty() { String::new() } else { format!(" Its last events: {events}.") };
+                format!("The service “{service}” had not replaced its tasks after {limit}.{last}")
             }
             Self::Unexpected { what } => format!("Something unforeseen happened: {what}."),
         }
@@ -233,6 +348,18 @@ impl Cause {
                 format!("Check that {program} runs in the agent’s task and that it reaches its server")
             }
             Self::DumpEmpty { program, .. } => format!("Check what {program} writes when it is run by hand"),
+            Self::TargetUnwritable { path, .. } => {
+                format!("Allow the agent to write {path}, make room on its disk, or check the disk")
+            }
+            Self::LoadFailed { program, .. } => {
+                format!("Check that {program} runs in the agent’s task and that it reaches its server")
+            }
+            Self::SnapshotRefused { .. } => {
+                "Choose another backup, and find out who else can write to the repository".to_owned()
+            }
+            Self::NotAsRestored { path, .. } => {
+                format!("Check that nothing else writes to {path} during the maintenance, and check its disk")
+            }
             Self::StorageRefused { .. } => {
                 "Check that the bucket exists and that the agent may write to it".to_owned()
             }
@@ -253,6 +380,9 @@ impl Cause {
             Self::TookTooLong { .. } => {
                 "Find out what is slow, or allow more time in the settings".to_owned()
             }
+            Self::ServiceFailed { service, .. } | Self::ServiceNotSteady { service, .. } => {
+                format!("Look at the events and the log of the service “{service}”")
+            }
             Self::Unexpected { .. } => "Look at the log of the agent’s task".to_owned(),
         }
     }
@@ -266,6 +396,14 @@ impl fmt::Display for Cause {
 }
 
 impl std::error::Error for Cause {}
+
+/// What a command said at its end, as a sentence after a space.
+fn last_words(said: &str) -> String {
+    match said.trim() {
+        "" => " It said nothing.".to_owned(),
+        said => format!(" Its last words: “{said}”."),
+    }
+}
 
 fn duration(seconds: u64) -> String {
     match seconds {
@@ -294,6 +432,29 @@ mod tests {
         }
         assert!(failure.done.contains("Nothing incomplete was kept"));
         assert!(failure.to_do.ends_with("then start a new backup."), "{}", failure.to_do);
+    }
+
+    #[test]
+    fn s23_a_failed_restore_names_the_source_the_path_and_why() {
+        let (source, path, why) = ("uploads".to_owned(), "/srv/a".to_owned(), "no room".to_owned());
+        let causes = [
+            Cause::TargetUnwritable { source: source.clone(), path: path.clone(), why: why.clone() },
+            Cause::SnapshotRefused { source: source.clone(), path: path.clone(), why: why.clone() },
+            Cause::NotAsRestored { source: source.clone(), path, why },
+            Cause::LoadFailed {
+                source,
+                program: "/srv/a".into(),
+                ended: "no room".into(),
+                said: String::new(),
+            },
+        ];
+        for cause in causes {
+            let stored = serde_json::to_value(&cause).unwrap();
+            assert_eq!(stored["code"], cause.code());
+            for expected in ["uploads", "/srv/a", "no room"] {
+                assert!(cause.to_string().contains(expected), "{cause}");
+            }
+        }
     }
 
     #[test]

@@ -5,14 +5,17 @@
 //! randomness or I/O. What a rule needs to know comes in as an argument, what it decides goes out
 //! as a value.
 
+pub mod activity;
 pub mod application;
 pub mod cause;
+pub mod confirmation;
 pub mod identifier;
 pub mod next;
 pub mod notes;
 pub mod operation;
 pub mod record;
 pub mod settings;
+pub mod source_archive;
 pub mod state;
 
 #[cfg(test)]

@@ -4,16 +4,25 @@
 //! that is already stored, so the intent is always known before the effect, and repeating an act is
 //! harmless. The rule never settles an operation while a task may still be at work for it.
 
+mod redeploy;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cause::Cause,
-    operation::{Assignment, Attempt, Operation, Report, StageState},
+    cause::{Cause, Failure},
+    identifier::RecordId,
+    operation::{Assignment, Attempt, Kind, Operation, Report, SeenService, Stage, StageName, StageState},
     record::Snapshot,
 };
 
-/// How often a stage is tried when its task ends without a report.
+pub use self::redeploy::deployed;
+
+/// How often a stage is tried when its task ends without a report. A restore that has begun to write is
+/// not tried again but put back: what broke it may break it again, and the application waits.
 pub const ATTEMPTS: u32 = 2;
+
+/// How often the safety backup is put back before people are needed.
+pub const ATTEMPTS_TO_PUT_BACK: u32 = 3;
 
 /// How long a task that was started may be invisible before it is started again with the same token:
 /// what ECS shows lags behind what it did.
@@ -45,6 +54,8 @@ pub enum Sight {
 pub struct Seen {
     /// What ECS shows of the attempt's task.
     pub task: Sight,
+    /// What ECS shows of the application's services; looked at while they are redeployed.
+    pub services: Option<Vec<SeenService>>,
     /// How long a stage may take.
     pub longest_stage: SignedDuration,
 }
@@ -54,7 +65,10 @@ pub struct Seen {
 pub enum Step {
     /// Store this, on the condition that the operation is still the one that was read.
     Save(Box<Operation>),
-    /// Do this, and store what came of it by [`started`] or [`refused`].
+    /// Store this on the same condition and, at once, the ending of a record that ends before the
+    /// operation does: the safety backup of a restore.
+    Close(Box<Operation>, Ending),
+    /// Do this, and store what came of it by [`started`], [`refused`] or [`deployed`].
     Act(Act),
     /// Nothing to do until something changes.
     Wait,
@@ -77,6 +91,22 @@ pub enum Act {
         /// Its name at ECS.
         task: String,
     },
+    /// Give these services a new deployment each.
+    Redeploy {
+        /// Their names.
+        services: Vec<String>,
+    },
+}
+
+/// How a record ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ending {
+    /// The record.
+    pub record: RecordId,
+    /// The stages of it.
+    pub stages: Vec<Stage>,
+    /// What it left in the repository, or why it failed.
+    pub outcome: Result<Vec<Snapshot>, Failure>,
 }
 
 /// How an operation ends.
@@ -96,15 +126,25 @@ pub enum Settlement {
 
 /// The next step for `operation`, given what was `seen` at `now`.
 pub fn next(operation: &Operation, seen: &Seen, now: Timestamp) -> Step {
-    if let Some(cause) = &operation.cause {
-        return Step::Settle(Settlement::Failed { cause: cause.clone() });
-    }
     let Some((position, stage)) = operation.current() else {
-        return match operation.stages.iter().position(|stage| stage.state == StageState::ToCome) {
-            Some(position) => save(operation, |operation| begin_stage(operation, position, now)),
-            None => Step::Settle(Settlement::Success { snapshots: operation.snapshots.clone() }),
-        };
+        if let Some(position) = operation.stages.iter().position(|stage| stage.state == StageState::ToCome) {
+            return save(operation, |operation| begin_stage(operation, position, now));
+        }
+        return Step::Settle(match &operation.cause {
+            Some(cause) => Settlement::Failed { cause: cause.clone() },
+            None => Settlement::Success { snapshots: operation.snapshots.clone() },
+        });
     };
+    match stage.name {
+        StageName::Backup | StageName::Restore | StageName::PutBack | StageName::Archive => {
+            next_of_task(operation, position, stage, seen, now)
+        }
+        StageName::Redeploy => redeploy::next(operation, position, stage, seen, now),
+    }
+}
+
+/// The next step of a stage that a task of the agent does.
+fn next_of_task(operation: &Operation, position: usize, stage: &Stage, seen: &Seen, now: Timestamp) -> Step {
     if let Some(report) = &operation.report {
         return save(operation, |operation| take_report(operation, position, report.clone(), now));
     }
@@ -156,8 +196,8 @@ pub fn next(operation: &Operation, seen: &Seen, now: Timestamp) -> Step {
 }
 
 /// What to store after [`Act::RunTask`] was done and ECS named the task.
-pub fn started(operation: &Operation, task: String, now: Timestamp) -> Operation {
-    changed(operation, |operation| {
+pub fn started(operation: &Operation, task: String, now: Timestamp) -> Step {
+    save(operation, |operation| {
         if let Some(attempt) = &mut operation.attempt {
             attempt.task = Some(task);
             attempt.asked_at = now;
@@ -165,11 +205,11 @@ pub fn started(operation: &Operation, task: String, now: Timestamp) -> Operation
     })
 }
 
-/// What to store after ECS refused [`Act::RunTask`] for good.
-pub fn refused(operation: &Operation, why: String, now: Timestamp) -> Operation {
-    changed(operation, |operation| {
+/// What to store after ECS refused an act for good.
+pub fn refused(operation: &Operation, cause: Cause, now: Timestamp) -> Step {
+    save(operation, |operation| {
         if let Some((position, _)) = operation.current() {
-            fail(operation, position, Cause::TaskNotStarted { why }, now);
+            fail(operation, position, cause, now);
         }
     })
 }
@@ -195,6 +235,11 @@ fn take_report(operation: &mut Operation, position: usize, report: Report, now: 
             operation.snapshots = snapshots;
             end_stage(operation, position, StageState::Done, now);
         }
+        Report::Restored => end_stage(operation, position, StageState::Done, now),
+        Report::Archived { source_archive } => {
+            operation.source_archive = Some(source_archive);
+            end_stage(operation, position, StageState::Done, now);
+        }
         Report::Failed { cause } => fail(operation, position, cause, now),
     }
 }
@@ -203,18 +248,34 @@ fn take_report(operation: &mut Operation, position: usize, report: Report, now: 
 /// been tried often enough.
 fn end_attempt(operation: &mut Operation, position: usize, vanished: Cause, now: Timestamp) {
     let Some(attempt) = &operation.attempt else { return };
+    let attempts = match operation.stages[position].name {
+        StageName::Restore if operation.touched => 1,
+        StageName::PutBack => ATTEMPTS_TO_PUT_BACK,
+        StageName::Backup | StageName::Restore | StageName::Redeploy | StageName::Archive => ATTEMPTS,
+    };
     match &attempt.stopping {
         Some(cause) => fail(operation, position, cause.clone(), now),
-        None if attempt.number < ATTEMPTS => {
+        None if attempt.number < attempts => {
             operation.attempt = Some(attempt_number(attempt.number + 1, now))
         }
         None => fail(operation, position, vanished, now),
     }
 }
 
+/// A stage has failed, and with it what was to come after it. A restore that has touched the data is
+/// followed by putting it back.
 fn fail(operation: &mut Operation, position: usize, cause: Cause, now: Timestamp) {
-    operation.cause = Some(cause);
+    let name = operation.stages[position].name;
+    if name == StageName::PutBack {
+        operation.put_back_cause = Some(cause);
+    } else if operation.cause.is_none() {
+        operation.cause = Some(cause);
+    }
     end_stage(operation, position, StageState::Failed, now);
+    operation.stages.retain(|stage| stage.state != StageState::ToCome);
+    if name == StageName::Restore && operation.touched {
+        operation.stages.extend([Stage::to_come(StageName::PutBack), Stage::to_come(StageName::Redeploy)]);
+    }
 }
 
 fn end_stage(operation: &mut Operation, position: usize, state: StageState, now: Timestamp) {
@@ -246,11 +307,28 @@ fn took_too_long(seen: &Seen) -> Cause {
 }
 
 fn save(operation: &Operation, change: impl FnOnce(&mut Operation)) -> Step {
-    Step::Save(Box::new(changed(operation, change)))
+    let mut changed = operation.clone();
+    change(&mut changed);
+    match safety_backup_ended(operation, &changed) {
+        Some(ending) => Step::Close(Box::new(changed), ending),
+        None => Step::Save(Box::new(changed)),
+    }
 }
 
-fn changed(operation: &Operation, change: impl FnOnce(&mut Operation)) -> Operation {
-    let mut operation = operation.clone();
-    change(&mut operation);
-    operation
+/// The ending of a restore's safety backup, if it ends between `before` and `after`.
+fn safety_backup_ended(before: &Operation, after: &Operation) -> Option<Ending> {
+    let restored = after.restored.as_ref()?;
+    let backup = |operation: &Operation| {
+        operation.stages.iter().find(|stage| stage.name == StageName::Backup).copied()
+    };
+    let (was, is) = (backup(before)?, backup(after)?);
+    if was.state == is.state {
+        return None;
+    }
+    let outcome = match (is.state, &after.cause) {
+        (StageState::Done, _) => Ok(after.snapshots.clone()),
+        (StageState::Failed, Some(cause)) => Err(cause.failure(Kind::Backup, StageName::Backup)),
+        (StageState::ToCome | StageState::InProgress | StageState::Failed, _) => return None,
+    };
+    Some(Ending { record: restored.safety_backup, stages: vec![is], outcome })
 }

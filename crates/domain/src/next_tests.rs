@@ -1,5 +1,8 @@
 //! The rule as a table of situations.
 
+mod redeploy;
+mod restore;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
@@ -22,7 +25,7 @@ fn begun() -> Operation {
 }
 
 fn seen(task: Sight) -> Seen {
-    Seen { task, longest_stage: SignedDuration::from_secs(3600) }
+    Seen { task, services: None, longest_stage: SignedDuration::from_secs(3600) }
 }
 
 fn saved(step: Step) -> Operation {
@@ -35,7 +38,7 @@ fn stage_begun() -> Operation {
 }
 
 fn task_started() -> Operation {
-    started(&stage_begun(), TASK.to_owned(), at(2))
+    saved(started(&stage_begun(), TASK.to_owned(), at(2)))
 }
 
 fn task_sighted() -> Operation {
@@ -77,7 +80,7 @@ fn a_task_that_is_not_to_be_seen_yet_is_waited_for_then_started_again() {
     assert_eq!(next(&operation, &seen(Sight::Missing), at(3)), Step::Wait);
     let late = at(3 + LAG.as_secs());
     assert!(matches!(next(&operation, &seen(Sight::Missing), late), Step::Act(Act::RunTask { .. })));
-    let again = started(&operation, TASK.to_owned(), late);
+    let again = saved(started(&operation, TASK.to_owned(), late));
     assert_eq!(next(&again, &seen(Sight::Missing), late), Step::Wait, "it is given time again");
 }
 
@@ -118,7 +121,7 @@ fn s01_a_backup_whose_task_vanished_is_started_again_and_then_fails() {
         operation = saved(next(&operation, &seen(stopped()), at(5)));
         let attempt = operation.attempt.clone().unwrap();
         assert_eq!((attempt.number, attempt.task), (number, None));
-        operation = started(&operation, TASK.to_owned(), at(6));
+        operation = saved(started(&operation, TASK.to_owned(), at(6)));
     }
     let failed = saved(next(&operation, &seen(stopped()), at(7)));
     let Step::Settle(Settlement::Failed { cause }) = next(&failed, &seen(Sight::NotLooked), at(7)) else {
@@ -167,7 +170,7 @@ fn s06_an_attempt_that_an_agent_has_claimed_is_never_given_up_unseen() {
     };
     let step = next(&claimed(stage_begun()), &seen(Sight::NotLooked), late);
     assert!(matches!(step, Step::Act(Act::RunTask { .. })), "asking again names the task: {step:?}");
-    let named = started(&claimed(stage_begun()), TASK.to_owned(), late);
+    let named = saved(started(&claimed(stage_begun()), TASK.to_owned(), late));
     assert_eq!(next(&named, &seen(Sight::Missing), late), Step::Wait);
     let forgotten = saved(next(&named, &seen(Sight::Missing), at(PATIENCE.as_secs() + 10 + LAG.as_secs())));
     assert_eq!(forgotten.attempt.unwrap().number, 2, "it was up, and is no more");
@@ -175,7 +178,8 @@ fn s06_an_attempt_that_an_agent_has_claimed_is_never_given_up_unseen() {
 
 #[test]
 fn a_start_that_is_refused_for_good_fails_with_the_reason() {
-    let failed = refused(&stage_begun(), "access denied".to_owned(), at(2));
+    let cause = Cause::TaskNotStarted { why: "access denied".to_owned() };
+    let failed = saved(refused(&stage_begun(), cause, at(2)));
     assert_eq!(
         next(&failed, &seen(Sight::NotLooked), at(2)),
         Step::Settle(Settlement::Failed { cause: Cause::TaskNotStarted { why: "access denied".into() } })

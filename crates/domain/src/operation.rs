@@ -5,10 +5,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cause::Cause,
+    cause::{Cause, Failure},
     identifier::{OperationId, RecordId},
     record::Snapshot,
 };
+
+pub use self::redeployment::{Redeployment, Rollout, SeenDeployment, SeenService, Turnover};
+
+mod redeployment;
 
 /// What is in progress, with all that is needed to drive it on from any moment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +23,7 @@ pub struct Operation {
     pub version: u64,
     /// What it does.
     pub kind: Kind,
-    /// The record that it settles.
+    /// The record, or the activity, that it settles.
     pub record_id: RecordId,
     /// Who asked for it.
     pub requested_by: String,
@@ -36,17 +40,60 @@ pub struct Operation {
     /// The snapshots that a finished Backup stage left.
     #[serde(default)]
     pub snapshots: Vec<Snapshot>,
-    /// Why a stage failed, if one did.
+    /// Of a restore: what is restored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restored: Option<Restored>,
+    /// Whether the application's data has been written to. Set before the first byte of it is.
+    #[serde(default)]
+    pub touched: bool,
+    /// The services that the Redeploy stage replaces, once they are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redeployment: Option<Redeployment>,
+    /// What a finished Archive stage left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_archive: Option<SourceArchive>,
+    /// Why a stage failed, if one did; the first one's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
+    /// Why the safety backup could not be put back, if it could not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub put_back_cause: Option<Cause>,
+}
+
+/// What a restore restores, and what it is safeguarded by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restored {
+    /// The record of the backup.
+    pub record: RecordId,
+    /// Its snapshots.
+    pub snapshots: Vec<Snapshot>,
+    /// The record of the backup that is made before.
+    pub safety_backup: RecordId,
+}
+
+/// A source archive in the bucket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceArchive {
+    /// The object's key.
+    pub key: String,
+    /// Its size.
+    pub size_bytes: u64,
+    /// The name under which it is downloaded.
+    pub file_name: String,
 }
 
 /// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Copies the application's data into the repository.
     Backup,
+    /// Puts a backup's data in the place of the application's, after a backup of that.
+    Restore,
+    /// Replaces every service's tasks.
+    Restart,
+    /// Packs the application's source code for a download.
+    SourceArchive,
 }
 
 /// What a stage does. The plan of a kind of operation is a list of these.
@@ -55,6 +102,14 @@ pub enum Kind {
 pub enum StageName {
     /// A task of the agent reads every source into the repository.
     Backup,
+    /// A task of the agent makes the sources what a backup holds.
+    Restore,
+    /// A restore has failed: a task of the agent makes the sources what the safety backup holds.
+    PutBack,
+    /// Every service gets a new deployment.
+    Redeploy,
+    /// A task of the agent packs the source code into the bucket.
+    Archive,
 }
 
 /// One thing that the worker sees through.
@@ -118,7 +173,14 @@ pub enum Report {
         /// One a source.
         snapshots: Vec<Snapshot>,
     },
-    /// It failed; nothing incomplete was kept.
+    /// The sources are as the backup holds them, and were compared with it.
+    Restored,
+    /// The source code is in the bucket.
+    Archived {
+        /// Where.
+        source_archive: SourceArchive,
+    },
+    /// It failed; of a backup or an archive nothing incomplete was kept.
     Failed {
         /// Why.
         cause: Cause,
@@ -159,13 +221,17 @@ impl Kind {
     pub fn plan(self) -> &'static [StageName] {
         match self {
             Self::Backup => &[StageName::Backup],
+            Self::Restore => &[StageName::Backup, StageName::Restore, StageName::Redeploy],
+            Self::Restart => &[StageName::Redeploy],
+            Self::SourceArchive => &[StageName::Archive],
         }
     }
 
     /// Whether the application is under maintenance while it is in progress (R4).
     pub fn needs_maintenance(self) -> bool {
         match self {
-            Self::Backup => true,
+            Self::Backup | Self::Restore | Self::Restart => true,
+            Self::SourceArchive => false,
         }
     }
 
@@ -173,6 +239,9 @@ impl Kind {
     pub fn word(self) -> &'static str {
         match self {
             Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::Restart => "restart",
+            Self::SourceArchive => "source archive",
         }
     }
 }
@@ -186,7 +255,6 @@ impl Operation {
         requested_by: String,
         now: Timestamp,
     ) -> Self {
-        let to_come = |&name| Stage { name, state: StageState::ToCome, started_at: None, finished_at: None };
         Self {
             id,
             version: 1,
@@ -194,12 +262,35 @@ impl Operation {
             record_id,
             requested_by,
             started_at: now,
-            stages: kind.plan().iter().map(to_come).collect(),
+            stages: kind.plan().iter().copied().map(Stage::to_come).collect(),
             attempt: None,
             report: None,
             snapshots: Vec::new(),
+            restored: None,
+            touched: false,
+            redeployment: None,
+            source_archive: None,
             cause: None,
+            put_back_cause: None,
         }
+    }
+
+    /// The failure for its record, if it has failed.
+    pub fn failure(&self) -> Option<Failure> {
+        let stage = self.stages.iter().find(|stage| stage.state == StageState::Failed)?;
+        Some(self.cause.as_ref()?.failure_of(self, stage.name))
+    }
+
+    /// Whether the application stays under maintenance when it ends: its data is in doubt.
+    pub fn leaves_maintenance_on(&self) -> bool {
+        self.put_back() == Some(false)
+    }
+
+    /// Whether a restore that failed was made good by its safety backup; none if there was nothing to
+    /// make good.
+    pub fn put_back(&self) -> Option<bool> {
+        let put_back = self.stages.iter().find(|stage| stage.name == StageName::PutBack)?;
+        Some(put_back.state == StageState::Done)
     }
 
     /// The stage in progress and its position, if one is.
@@ -208,11 +299,22 @@ impl Operation {
     }
 }
 
+impl Stage {
+    /// A stage that waits for those before it.
+    pub fn to_come(name: StageName) -> Self {
+        Self { name, state: StageState::ToCome, started_at: None, finished_at: None }
+    }
+}
+
 impl StageName {
     /// The word for people.
     pub fn word(self) -> &'static str {
         match self {
             Self::Backup => "backup",
+            Self::Restore => "restore",
+            Self::PutBack => "put back",
+            Self::Redeploy => "redeploy",
+            Self::Archive => "archive",
         }
     }
 }

@@ -3,7 +3,12 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{cause::Failure, identifier::RecordId, notes::Notes, operation::Stage};
+use crate::{
+    cause::Failure,
+    identifier::RecordId,
+    notes::Notes,
+    operation::{Restored, Stage},
+};
 
 /// A backup or a restore, as it is stored and as the API gives it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -137,5 +142,26 @@ impl Record {
             snapshots: Vec::new(),
             failure: None,
         }
+    }
+
+    /// A record of a restore that is about to begin.
+    pub fn restore(
+        id: RecordId,
+        restored: &Restored,
+        notes: Notes,
+        requested_by: String,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            kind: RecordKind::Restore,
+            restored_from: Some(restored.record),
+            safety_backup: Some(restored.safety_backup),
+            ..Self::backup(id, Trigger::Manual, notes, requested_by, now)
+        }
+    }
+
+    /// Whether it can be restored (R5).
+    pub fn restorable(&self) -> bool {
+        self.kind == RecordKind::Backup && self.status == Status::Success
     }
 }

@@ -16,6 +16,8 @@ pub struct Settings {
     pub longest_stage_seconds: u64,
     /// Days that records and what is behind them are kept.
     pub retention_days: u64,
+    /// The services that a restart replaces; all of the cluster if it is empty.
+    pub services: Vec<String>,
 }
 
 /// A setting with a value that cannot be used.
@@ -41,6 +43,7 @@ impl Default for Settings {
             settle_seconds: 5,
             longest_stage_seconds: 6 * 3600,
             retention_days: 60,
+            services: Vec::new(),
         }
     }
 }
@@ -56,6 +59,10 @@ impl Settings {
         }
         if let Some(text) = values.get("maintenance-message") {
             settings.maintenance_message = text.chars().take(1000).collect();
+        }
+        if let Some(text) = values.get("services") {
+            let names = text.split(',').map(str::trim).filter(|name| !name.is_empty());
+            settings.services = names.map(str::to_owned).collect();
         }
         let mut number = |name: &'static str, least: u64, most: u64, factor: u64, into: &mut u64| {
             let Some(value) = values.get(name) else { return };

@@ -1,10 +1,12 @@
 //! The console's state beside the records: the operation in progress and its progress, the
 //! maintenance flag, what is known of the application and of the nights. All of it is read at once.
 
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Operation, Progress};
+use crate::operation::{Kind, Operation, Progress};
 
 /// All of it, as one query returns it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,6 +39,9 @@ pub struct Maintenance {
     /// Whether it was on before the operation in progress began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_on: Option<bool>,
+    /// Whether it stays on until somebody acts, because a restore left the data in doubt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stuck: bool,
     /// The message before the operation in progress began.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before_message: Option<String>,
@@ -45,9 +50,22 @@ pub struct Maintenance {
 /// What the worker last saw and wrote about the application.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ApplicationFacts {
-    /// Seconds that the last successful backups took, newest first, [`ApplicationFacts::REMEMBERED`] at most.
+    /// Its services.
     #[serde(default)]
-    pub backup_seconds: Vec<u64>,
+    pub services: Services,
+    /// Seconds that the last successful operations took, by kind, newest first,
+    /// [`ApplicationFacts::REMEMBERED`] of each at most.
+    #[serde(default)]
+    pub seconds: BTreeMap<Kind, Vec<u64>>,
+}
+
+/// How many tasks the application's services have, and should have, together.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Services {
+    /// Tasks that run.
+    pub running: u32,
+    /// Tasks that should.
+    pub desired: u32,
 }
 
 /// What is known of the nights and of the last success.
@@ -86,15 +104,17 @@ impl ApplicationFacts {
     /// How many durations are remembered.
     pub const REMEMBERED: usize = 5;
 
-    /// Remembers that a backup took `seconds`.
-    pub fn remember_backup(&mut self, seconds: u64) {
-        self.backup_seconds.insert(0, seconds);
-        self.backup_seconds.truncate(Self::REMEMBERED);
+    /// Remembers that an operation took `seconds`, and returns what is remembered of its kind.
+    pub fn remember(&mut self, kind: Kind, seconds: u64) -> &[u64] {
+        let remembered = self.seconds.entry(kind).or_default();
+        remembered.insert(0, seconds);
+        remembered.truncate(Self::REMEMBERED);
+        remembered
     }
 
-    /// What a backup usually takes: the median of what is remembered, in seconds.
-    pub fn usual_backup_seconds(&self) -> Option<u64> {
-        let mut sorted = self.backup_seconds.clone();
+    /// What an operation of this kind usually takes: the median of what is remembered, in seconds.
+    pub fn usual_seconds(&self, kind: Kind) -> Option<u64> {
+        let mut sorted = self.seconds.get(&kind)?.clone();
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).copied()
     }

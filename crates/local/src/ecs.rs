@@ -1,13 +1,16 @@
 //! The ECS endpoint: the calls that Nightkeep makes of Elastic Container Service, where a task is a
 //! process of this machine instead of a container.
 //!
-//! This file reads requests and words answers and refusals as ECS does; what a task is and how it lives
-//! is in `cluster`. It must never answer what is not so: that a task has stopped is what allows the
+//! This file and `service_calls` read requests and word answers and refusals as ECS does; what a task of
+//! the agent is and how it lives is in `cluster`, the application's services are in `services`. It must never answer what is not so: that a task has stopped is what allows the
 //! worker to end an operation.
 
 mod cluster;
 mod leftovers;
+mod life;
 mod process;
+mod service_calls;
+mod services;
 mod shelf;
 mod task;
 
@@ -17,6 +20,7 @@ use serde_json::{Value, json};
 pub use self::{
     cluster::{Cluster, Config},
     process::TaskCommand,
+    services::{Pace, Services},
 };
 use self::{
     cluster::{Order, Started},
@@ -27,9 +31,10 @@ use crate::endpoint::{Protocol, Refusal, Service};
 /// The most characters of a client token.
 const LONGEST_TOKEN: usize = 64;
 
-/// The endpoint over a cluster.
+/// The endpoint over a cluster and its services.
 pub struct Ecs {
     cluster: Cluster,
+    services: Services,
 }
 
 #[derive(Debug, Deserialize)]
@@ -87,9 +92,9 @@ struct ListTasks {
 }
 
 impl Ecs {
-    /// The endpoint of `cluster`.
-    pub fn new(cluster: Cluster) -> Self {
-        Self { cluster }
+    /// The endpoint of `cluster` and its services.
+    pub fn new(cluster: Cluster, services: Services) -> Self {
+        Self { cluster, services }
     }
 
     fn run_task(&self, request: RunTask, whole: Value) -> Result<Value, Refusal> {
@@ -203,6 +208,9 @@ impl Service for Ecs {
             "DescribeTasks" => self.describe_tasks(&read(body)?),
             "StopTask" => self.stop_task(&read(body)?),
             "ListTasks" => self.list_tasks(&read(body)?),
+            "ListServices" => self.list_services(&read(body)?),
+            "DescribeServices" => self.describe_services(&read(body)?),
+            "UpdateService" => self.update_service(&read(body)?),
             other => Err(Refusal::unknown(other)),
         };
         answer.map(|answer| answer.to_string())

@@ -6,6 +6,7 @@
 
 pub mod ecs;
 pub mod endpoint;
+pub mod guestbook;
 pub mod program;
 pub mod s3;
 pub mod signature;

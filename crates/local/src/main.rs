@@ -6,9 +6,10 @@ use std::{
     process::ExitCode,
 };
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 use nightkeep_local::{
-    Refused,
+    Refused, guestbook,
     program::{self, Options},
 };
 use rustix::process::Signal;
@@ -41,11 +42,29 @@ struct Arguments {
 enum Command {
     /// What a task runs to do one stage of an operation; the program starts it by itself, not by hand
     Agent,
+    /// The sample application: a guest book with a page of its own
+    Guestbook(Guestbook),
+}
+
+#[derive(Debug, clap::Args)]
+struct Guestbook {
+    /// The port of its page on 127.0.0.1
+    #[arg(long, default_value_t = 8090)]
+    port: u16,
+    /// The folder of its entries
+    #[arg(long, value_name = "DIR")]
+    folder: PathBuf,
+    /// The URL of a PostgreSQL database that keeps the entries too; none if it is empty
+    #[arg(long, value_name = "URL", env = "DATABASE_URL", hide_env_values = true, default_value = "")]
+    database: String,
+    /// Where to ask whether the guest book is under maintenance; without it, it never is
+    #[arg(long, value_name = "URL", env = "NIGHTKEEP_MAINTENANCE_URL", default_value = "")]
+    maintenance: String,
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if let Some(Command::Agent) = arguments.command {
+    let Arguments { port, state, application, command } = Arguments::parse();
+    if let Some(Command::Agent) = command {
         return agent();
     }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(LOGGED));
@@ -56,12 +75,15 @@ fn main() -> ExitCode {
         .with_ansi(colours)
         .with_target(false)
         .init();
-    let Arguments { port, state, application, command: _ } = arguments;
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    match runtime.block_on(program::run(Options { port, state, application })) {
+    let ended = match command {
+        Some(Command::Guestbook(arguments)) => runtime.block_on(open_guest_book(arguments)),
+        Some(Command::Agent) | None => runtime.block_on(program::run(Options { port, state, application })),
+    };
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -70,10 +92,27 @@ fn main() -> ExitCode {
 /// The agent, which ends with the program that started it: without that one's endpoints it can do nothing
 /// but hold on to the application's data.
 fn agent() -> ExitCode {
-    if let Err(error) = rustix::process::set_parent_process_death_signal(Some(Signal::KILL)) {
-        return fail(&anyhow::Error::new(error).context("tying the agent’s life to its program’s"));
+    match end_with_parent() {
+        Ok(()) => nightkeep_agent::main(),
+        Err(error) => fail(&error),
     }
-    nightkeep_agent::main()
+}
+
+/// The guest book. As a service it too ends with the program that started it: its port is free then at
+/// the next start, and nobody signs a book whose maintenance flag is gone.
+async fn open_guest_book(arguments: Guestbook) -> anyhow::Result<()> {
+    if std::env::var_os("NIGHTKEEP_TASK").is_some() {
+        end_with_parent()?;
+    }
+    let Guestbook { port, folder, database, maintenance } = arguments;
+    let given = |url: String| Some(url).filter(|url| !url.is_empty());
+    let (database, maintenance) = (given(database), given(maintenance));
+    guestbook::run(port, guestbook::Options { folder, database, maintenance }).await
+}
+
+fn end_with_parent() -> anyhow::Result<()> {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))
+        .context("tying this process’s life to its program’s")
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {

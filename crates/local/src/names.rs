@@ -15,6 +15,9 @@ pub(crate) const PARAMETERS: &str = "/nightkeep";
 pub(crate) const APPLICATION_PARAMETER: &str = "/nightkeep/application";
 pub(crate) const PASSWORD_PARAMETER: &str = "/nightkeep/secrets/repository-password";
 
+/// The variable by which a service learns where to ask for the maintenance flag.
+pub(crate) const MAINTENANCE_URL: &str = "NIGHTKEEP_MAINTENANCE_URL";
+
 /// Where the four endpoints listen.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Addresses {

@@ -7,8 +7,9 @@
 use std::{
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::Arc,
+    thread,
     time::Duration,
 };
 
@@ -17,7 +18,7 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::Timestamp;
 use nightkeep_api::{Api, Role, User};
-use nightkeep_cloud::{Ledger, SettingsStore, TaskConfig, Tasks};
+use nightkeep_cloud::{Archives, Ledger, SettingsStore, TaskConfig, Tasks};
 use nightkeep_worker::Worker;
 use tokio::{
     net::TcpListener,
@@ -29,12 +30,13 @@ use tokio::{
 
 use crate::{
     Refused, application,
-    ecs::{self, Cluster, Ecs, TaskCommand},
+    ecs::{self, Cluster, Ecs, Pace, Services, TaskCommand},
     endpoint, files,
     folder::Folder,
     functions,
     names::{self, Addresses},
     s3,
+    sample::Sample,
     signature::Keys,
     ssm::{self, Ssm},
     table::Table,
@@ -67,7 +69,7 @@ pub struct Options {
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     let folder = Folder::open(&options.state)?;
-    let described = application::describe(options.application.as_deref(), &folder)?;
+    let described = application::describe(options.application.as_deref(), &folder, options.port)?;
     let page = bind_page(options.port).await?;
     let keys = folder.keys()?;
     let listeners = Listeners::bind().await?;
@@ -84,6 +86,10 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     .await
     .context("opening the cluster")??;
 
+    let address = page.local_addr().context("reading the page’s address")?;
+    let maintenance = (names::MAINTENANCE_URL.to_owned(), format!("http://{address}/maintenance"));
+    let services = Services::open(&cluster, &described.services, &[maintenance], Pace::default())?;
+
     let table = Arc::new(Table::open(&folder.database(), Arc::clone(&wake))?);
     table.create(names::TABLE)?;
     let ssm = Arc::new(Ssm::new(ssm::Store::open(&folder.parameters())?, names::REGION));
@@ -99,7 +105,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let told = || ended(endpoints_told.clone());
     endpoints.spawn(endpoint::serve(listeners.dynamodb, Arc::clone(&table), keys.clone(), told()));
     endpoints.spawn(endpoint::serve(listeners.ssm, ssm, keys.clone(), told()));
-    let ecs = Arc::new(Ecs::new(cluster.clone()));
+    let ecs = Arc::new(Ecs::new(cluster.clone(), services.clone()));
     endpoints.spawn(endpoint::serve(listeners.ecs, ecs, keys.clone(), told()));
     let (access_key, secret_key) = (keys.access_key.clone(), keys.secret_key.clone());
     endpoints.spawn(s3::serve(listeners.s3, folder.objects(), access_key, secret_key, told()));
@@ -112,11 +118,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let worker = Worker {
         ledger: ledger.clone(),
         tasks: Tasks::new(&clients.config(addresses.ecs), task_config()),
+        services: nightkeep_cloud::Services::new(&clients.config(addresses.ecs), names::CLUSTER),
         settings: settings.clone(),
     };
+    let archives = Archives::new(&clients.config(addresses.s3), names::BUCKET);
     let user = User { name: user_name(), role: Role::Operator };
-    let router = nightkeep_api::router(Api { ledger, settings, user, clock: Timestamp::now });
-    let address = page.local_addr().context("reading the page’s address")?;
+    let router = nightkeep_api::router(Api { ledger, archives, settings, user, clock: Timestamp::now });
     let mut functions = JoinSet::new();
     let told = || ended(functions_told.clone());
     functions.spawn(functions::serve(page, router, told()));
@@ -125,9 +132,30 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         driven.await;
         Ok(())
     });
-    greet(&described.name, described.sample.as_deref(), address, &folder);
 
-    let outcome = tokio::select! {
+    // From here on there may be processes of services: nothing returns before they are ended.
+    let outcome = match services.start() {
+        Ok(()) => {
+            greet(&described.name, described.sample.as_ref(), address, &folder);
+            until_the_end(&mut signals, &mut functions, &mut endpoints).await
+        }
+        Err(error) => Err(error),
+    };
+    drop(functions_end);
+    drain(&mut functions).await;
+    close(&cluster, &services, &mut signals).await;
+    drop(endpoints_end);
+    drain(&mut endpoints).await;
+    outcome
+}
+
+/// Waits for the signal to end.
+async fn until_the_end(
+    signals: &mut Signals,
+    functions: &mut JoinSet<anyhow::Result<()>>,
+    endpoints: &mut JoinSet<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    tokio::select! {
         name = signals.next() => {
             tracing::info!("{name}: ending");
             Ok(())
@@ -135,19 +163,18 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
         // None of them ends by itself: if one has, something is wrong.
         Some(ended) = functions.join_next() => early(ended),
         Some(ended) = endpoints.join_next() => early(ended),
-    };
-    drop(functions_end);
-    drain(&mut functions).await;
-    close(&cluster, &mut signals).await;
-    drop(endpoints_end);
-    drain(&mut endpoints).await;
-    outcome
+    }
 }
 
-/// Stops the tasks, which may take them a while; a second signal kills them.
-async fn close(cluster: &Cluster, signals: &mut Signals) {
-    let closing = cluster.clone();
-    let mut closed = spawn_blocking(move || closing.close("Nightkeep itself was ended while this task ran"));
+/// Stops the tasks and the services, which may take them a while; a second signal kills them.
+async fn close(cluster: &Cluster, services: &Services, signals: &mut Signals) {
+    let (tasks, others) = (cluster.clone(), services.clone());
+    let mut closed = spawn_blocking(move || {
+        thread::scope(|scope| {
+            scope.spawn(|| others.close());
+            tasks.close("Nightkeep itself was ended while this task ran");
+        });
+    });
     loop {
         tokio::select! {
             ended = &mut closed => {
@@ -159,6 +186,7 @@ async fn close(cluster: &Cluster, signals: &mut Signals) {
             name = signals.next() => {
                 tracing::warn!("{name} again: the tasks are killed");
                 cluster.kill();
+                services.kill();
             }
         }
     }
@@ -318,18 +346,22 @@ fn user_name() -> String {
     std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
 }
 
-fn greet(name: &str, sample: Option<&Path>, address: SocketAddr, folder: &Folder) {
-    let subject = match sample {
-        Some(home) => format!(
-            "the sample application “{name}” in {}\n  (describe your own in a file: --application FILE.toml)",
-            home.display()
+fn greet(name: &str, sample: Option<&Sample>, address: SocketAddr, folder: &Folder) {
+    let (subject, guest_book) = match sample {
+        Some(sample) => (
+            format!(
+                "the sample application “{name}” in {}\n  (describe your own in a file: --application FILE.toml)",
+                sample.home.display()
+            ),
+            format!("  Sign   http://127.0.0.1:{} (the guest book)\n", sample.port),
         ),
-        None => format!("“{name}”"),
+        None => (format!("“{name}”"), String::new()),
     };
     let environment = folder.environment();
     let text = format!(
         "Nightkeep looks after {subject}\n\n  \
-         Open   http://{address}\n  \
+         Open   http://{address}\n\
+         {guest_book}  \
          Stop   Ctrl-C\n  \
          State  {}\n         \
          (for AWS clients and restic: source {})\n",

@@ -5,9 +5,11 @@
 //! **Architecture Invariant:** it never calls ECS, and it never waits for an operation. It writes what
 //! shall happen; the worker makes it happen.
 
-mod backups;
+mod activities;
 mod caching;
+mod confirmations;
 mod maintenance;
+mod operations;
 mod page;
 mod problem;
 mod records;
@@ -24,7 +26,7 @@ use axum::{
     routing::{get, patch, post},
 };
 use jiff::Timestamp;
-use nightkeep_cloud::{Ledger, SettingsStore};
+use nightkeep_cloud::{Archives, Ledger, SettingsStore};
 use serde::Serialize;
 
 use crate::problem::Problem;
@@ -37,6 +39,8 @@ const LONGEST_BODY: usize = 64 * 1024;
 pub struct Api {
     /// The table.
     pub ledger: Ledger,
+    /// The source archives.
+    pub archives: Archives,
     /// The settings.
     pub settings: SettingsStore,
     /// Who every request comes from.
@@ -70,7 +74,15 @@ pub fn router(api: Api) -> Router {
         .route("/records", get(records::list))
         .route("/records/{id}", get(records::read))
         .route("/records/{id}", patch(records::edit))
-        .route("/backups", post(backups::begin))
+        .route("/backups", post(operations::back_up))
+        .route("/confirmations", post(confirmations::create))
+        .route("/restores", post(operations::restore))
+        .route("/restarts", post(operations::restart))
+        .route("/source-archives", post(operations::archive_source))
+        .route("/source-archives/{id}", get(activities::source_archive))
+        .route("/maintenance/end", post(confirmations::end_maintenance))
+        .route("/activity", get(activities::list))
+        .route("/activity/{id}", get(activities::read))
         .fallback(unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
@@ -115,9 +127,9 @@ async fn secure(request: Request, next: Next) -> Response {
     response
 }
 
-/// Ten random bytes from the operating system, for an identifier.
-fn random() -> Result<[u8; 10], Problem> {
-    let mut bytes = [0; 10];
+/// Random bytes from the operating system, for an identifier.
+fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], Problem> {
+    let mut bytes = [0; LENGTH];
     getrandom::fill(&mut bytes).map_err(|error| {
         tracing::error!("reading randomness from the operating system: {error}");
         Problem::internal()

@@ -5,7 +5,7 @@ use std::env;
 use anyhow::Context;
 use jiff::Timestamp;
 use nightkeep_api::{Api, Role, User};
-use nightkeep_cloud::{Ledger, SettingsStore};
+use nightkeep_cloud::{Archives, Ledger, SettingsStore};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -13,6 +13,7 @@ async fn main() -> Result<(), lambda_http::Error> {
     let shared = nightkeep_cloud::connect().await;
     let api = Api {
         ledger: Ledger::new(&shared, variable("NIGHTKEEP_TABLE")?),
+        archives: Archives::new(&shared, variable("NIGHTKEEP_BUCKET")?),
         settings: SettingsStore::new(&shared, variable("NIGHTKEEP_PARAMETERS")?),
         user: User { name: variable("NIGHTKEEP_USER")?, role: Role::Operator },
         clock: Timestamp::now,

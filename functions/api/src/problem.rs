@@ -77,6 +77,16 @@ impl Problem {
             .with("operation", operation)
     }
 
+    pub(crate) fn unconfirmed() -> Self {
+        let detail = "The characters did not match, have been used, or have expired. Nothing was started.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-confirmed", "Not confirmed", detail)
+    }
+
+    pub(crate) fn not_restorable() -> Self {
+        let detail = "Only a backup with the status SUCCESS can be restored. Nothing was started.";
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-restorable", "This cannot be restored", detail)
+    }
+
     pub(crate) fn notes_changed(record: &Record) -> Self {
         let detail = "Somebody else changed these notes meanwhile. Yours were not saved.";
         Self::new(StatusCode::PRECONDITION_FAILED, "notes-changed", "The notes were changed", detail)

@@ -28,6 +28,20 @@ pub(crate) struct Range {
     limit: Option<usize>,
 }
 
+impl Range {
+    /// Where the page begins, and how long it is at most.
+    pub(crate) fn parse(self) -> Result<(Option<RecordId>, usize), Problem> {
+        let before = self.before.map(|id| id.parse()).transpose().map_err(wrong_parameter)?;
+        let limit = self.limit.unwrap_or(USUAL_LIMIT);
+        if !(1..=HIGHEST_LIMIT).contains(&limit) {
+            return Err(Problem::wrong_parameter(format!(
+                "“limit” has to be from 1 to {HIGHEST_LIMIT}, not {limit}."
+            )));
+        }
+        Ok((before, limit))
+    }
+}
+
 #[derive(Debug, Serialize)]
 pub(crate) struct PageView {
     records: Vec<Record>,
@@ -51,13 +65,7 @@ pub(crate) async fn list(
     State(api): State<Arc<Api>>,
     Parameters(range): Parameters<Range>,
 ) -> Result<Json<PageView>, Problem> {
-    let before = range.before.map(|id| id.parse()).transpose().map_err(wrong_parameter)?;
-    let limit = range.limit.unwrap_or(USUAL_LIMIT);
-    if !(1..=HIGHEST_LIMIT).contains(&limit) {
-        return Err(Problem::wrong_parameter(format!(
-            "“limit” has to be from 1 to {HIGHEST_LIMIT}, not {limit}."
-        )));
-    }
+    let (before, limit) = range.parse()?;
     let page = api.ledger.records(before, limit).await?;
     Ok(Json(PageView { records: page.records, next: page.next }))
 }
@@ -91,7 +99,7 @@ pub(crate) async fn edit(
     }
 }
 
-fn record_id(text: &str) -> Result<RecordId, Problem> {
+pub(crate) fn record_id(text: &str) -> Result<RecordId, Problem> {
     text.parse().map_err(|_| Problem::no_such_record(text))
 }
 

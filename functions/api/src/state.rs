@@ -8,7 +8,7 @@ use nightkeep_domain::{
     application::Application,
     identifier::{OperationId, RecordId},
     operation::{Kind, Operation, Progress, Stage},
-    state::{self, Night, overdue},
+    state::{self, Maintenance, Night, Services, overdue},
 };
 use serde::Serialize;
 
@@ -31,12 +31,6 @@ struct ApplicationView {
     services: Services,
 }
 
-#[derive(Debug, Default, Serialize)]
-struct Services {
-    running: u32,
-    desired: u32,
-}
-
 /// The operation in progress, in the state and in the answer to who came second.
 #[derive(Debug, Serialize)]
 pub(crate) struct OperationView {
@@ -50,7 +44,7 @@ pub(crate) struct OperationView {
 }
 
 #[derive(Debug, Serialize)]
-struct MaintenanceView {
+pub(crate) struct MaintenanceView {
     on: bool,
     since: Option<Timestamp>,
     message: Option<String>,
@@ -80,13 +74,9 @@ pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>,
         .map_or_else(|_| "Application".to_owned(), |found| found.name);
     let state::State { operation, progress, maintenance, application, schedule } = state;
     Ok(Json(StateView {
-        application: ApplicationView { name, services: Services::default() },
+        application: ApplicationView { name, services: application.services },
         operation: operation.map(|operation| OperationView::new(operation, progress)),
-        maintenance: MaintenanceView {
-            on: maintenance.on,
-            since: maintenance.since,
-            message: maintenance.message,
-        },
+        maintenance: maintenance.into(),
         nightly: NightlyView {
             next_at: None,
             time: None,
@@ -96,13 +86,19 @@ pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>,
             nights: schedule.nights,
         },
         usual_seconds: UsualSeconds {
-            backup: application.usual_backup_seconds(),
-            restore: None,
-            restart: None,
+            backup: application.usual_seconds(Kind::Backup),
+            restore: application.usual_seconds(Kind::Restore),
+            restart: application.usual_seconds(Kind::Restart),
         },
         retention_days: settings.retention_days,
         user: api.user.clone(),
     }))
+}
+
+impl From<Maintenance> for MaintenanceView {
+    fn from(maintenance: Maintenance) -> Self {
+        Self { on: maintenance.on, since: maintenance.since, message: maintenance.message }
+    }
 }
 
 impl OperationView {

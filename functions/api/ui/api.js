@@ -2,7 +2,7 @@
 // Every request that the page makes, and what can come of it: an answer, a problem that the server
 // names, or no answer at all. No other module calls fetch.
 
-/** @import { Operation, Record, RecordsPage, State } from "./types.js" */
+/** @import { Action, ActivitiesPage, Activity, Confirmation, Operation, Record, RecordsPage, SourceArchive, State } from "./types.js" */
 
 import { learn } from "./clock.js";
 
@@ -80,10 +80,8 @@ export async function readState() {
  * @param {{before: string | null, limit: number}} range
  * @returns {Promise<RecordsPage>}
  */
-export async function readRecords({ before, limit }) {
-  const query = new URLSearchParams({ limit: String(limit) });
-  if (before) query.set("before", before);
-  return (await request("GET", `/records?${query}`)).body;
+export async function readRecords(range) {
+  return (await request("GET", `/records?${query(range)}`)).body;
 }
 
 /**
@@ -103,4 +101,77 @@ export async function saveNotes(id, notes, version) {
  */
 export async function startBackup(notes) {
   return (await request("POST", "/backups", { body: { notes } })).body.record;
+}
+
+/**
+ * The characters that have to be typed before something is done.
+ * @param {Action} action
+ * @param {string | null} recordId what is to be restored
+ * @returns {Promise<Confirmation>}
+ */
+export async function askForConfirmation(action, recordId) {
+  return (await request("POST", "/confirmations", { body: recordId ? { action, record_id: recordId } : { action } })).body;
+}
+
+/**
+ * @typedef {{id: string, code: string}} Typed a confirmation, and what was typed
+ */
+
+/**
+ * @param {string} recordId
+ * @param {Typed} confirmation
+ * @returns {Promise<Record>}
+ */
+export async function startRestore(recordId, confirmation) {
+  return (await request("POST", "/restores", { body: { record_id: recordId, confirmation } })).body.record;
+}
+
+/**
+ * @param {Typed} confirmation
+ * @returns {Promise<Activity>}
+ */
+export async function startRestart(confirmation) {
+  return (await request("POST", "/restarts", { body: { confirmation } })).body.activity;
+}
+
+/** @param {Typed} confirmation */
+export async function endMaintenance(confirmation) {
+  await request("POST", "/maintenance/end", { body: { confirmation } });
+}
+
+/** @returns {Promise<Activity>} */
+export async function startSourceArchive() {
+  return (await request("POST", "/source-archives", { body: {} })).body.activity;
+}
+
+/**
+ * A source archive; its link is made for this answer.
+ * @param {string} id
+ * @returns {Promise<SourceArchive>}
+ */
+export async function readSourceArchive(id) {
+  return (await request("GET", `/source-archives/${id}`)).body;
+}
+
+/**
+ * @param {{before: string | null, limit: number}} range
+ * @returns {Promise<ActivitiesPage>}
+ */
+export async function readActivities(range) {
+  return (await request("GET", `/activity?${query(range)}`)).body;
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Activity>}
+ */
+export async function readActivity(id) {
+  return (await request("GET", `/activity/${id}`)).body.activity;
+}
+
+/** @param {{before: string | null, limit: number}} range */
+function query({ before, limit }) {
+  const parameters = new URLSearchParams({ limit: String(limit) });
+  if (before) parameters.set("before", before);
+  return parameters;
 }

@@ -4,7 +4,7 @@
 /** @import { Record } from "./types.js" */
 
 import { element, fromTemplate } from "./dom.js";
-import { count, date, duration, exact, size } from "./format.js";
+import { count, date, duration, exact, size, timeOfId } from "./format.js";
 import { cause, newestSuccess } from "./news.js";
 import { capital, standing, stage as stageWord } from "./words.js";
 
@@ -24,7 +24,7 @@ export function create(id) {
  * @param {Record[]} records
  */
 export function show(row, record, records) {
-  const newest = record.failure ? newestSuccess(records) : null;
+  const newest = record.failure && record.kind === "backup" ? newestSuccess(records) : null;
   const { notes, notes_version, ...rest } = record;
   const signature = JSON.stringify([rest, newest?.id]);
   if (row.dataset.shown === signature) return;
@@ -45,6 +45,11 @@ function facts(record, newest) {
     const link = /** @type {HTMLAnchorElement} */ (element("a", date(Date.parse(newest.created_at))));
     link.href = `#r-${newest.id}`;
     toDo.append(" The newest backup that succeeded is that of ", link, ".");
+  }
+  if (record.put_back === false && record.safety_backup) {
+    const link = /** @type {HTMLAnchorElement} */ (element("a", date(timeOfId(record.safety_backup))));
+    link.href = `#r-${record.safety_backup}`;
+    toDo.append(" The safety backup is that of ", link, ".");
   }
   list.append(
     element("dt", "What happened"), element("dd", cause(record).happened),
@@ -77,7 +82,7 @@ function pairs(record) {
   };
   for (const stage of record.stages) {
     const took = stage.started_at && stage.finished_at ? duration(Date.parse(stage.finished_at) - Date.parse(stage.started_at)) : "";
-    add(capital(stageWord(stage.name)), [standing(stage, took)]);
+    add(capital(stageWord(stage.name, record.kind)), [standing(stage, took)]);
   }
   const sources = record.snapshots ?? [];
   if (sources.length > 0) {

@@ -48,11 +48,48 @@ export function element(name, text, look) {
 }
 
 /**
+ * An icon of the page's own.
+ * @param {string} name
+ */
+export function icon(name) {
+  const made = fromTemplate("t-icon");
+  setIcon(made, name);
+  return made;
+}
+
+/**
  * @param {Node} node
  * @param {string} text
  */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * A part of a sentence: text, or text that leads somewhere or looks different.
+ * @typedef {string | {text: string, href?: string, look?: string}} Piece
+ */
+
+/** @param {Piece[]} pieces */
+export function plain(pieces) {
+  return pieces.map((piece) => (typeof piece === "string" ? piece : piece.text)).join("");
+}
+
+/**
+ * Writes a sentence with links in it, unless it is so already.
+ * @param {HTMLElement} node
+ * @param {Piece[]} pieces
+ */
+export function setPieces(node, pieces) {
+  const signature = JSON.stringify(pieces);
+  if (node.dataset.shown === signature) return;
+  node.dataset.shown = signature;
+  node.replaceChildren(...pieces.map((piece) => {
+    if (typeof piece === "string") return piece;
+    const made = element(piece.href ? "a" : "span", piece.text, piece.look);
+    if (piece.href) made.setAttribute("href", piece.href);
+    return made;
+  }));
 }
 
 /**

@@ -21,10 +21,11 @@ export function alarm(text) {
 }
 
 /**
- * The same text is a change too: asked twice, it is said twice.
+ * In an element of a dialog's own: what is outside of an open dialog is not heard. The same text is a
+ * change too: asked twice, it is said twice.
  * @param {HTMLElement} element
  * @param {string} text
  */
-function speak(element, text) {
+export function speak(element, text) {
   element.textContent = element.textContent === text ? `${text}\u00a0` : text;
 }

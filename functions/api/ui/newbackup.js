@@ -2,20 +2,21 @@
 // The dialog that starts a backup. It stays open, with what was typed, until the backup has begun or
 // the text has been given up.
 
+/** @import { Trouble } from "./trouble.js" */
 /** @import { State } from "./types.js" */
 
 import { Problem, Unreachable, startBackup } from "./api.js";
-import { minuteNow } from "./clock.js";
 import { byId, part, setAvailable, setText, unavailable } from "./dom.js";
 import * as drafts from "./drafts.js";
-import { aboutInWords, clockOrDay, duration } from "./format.js";
+import { aboutInWords, duration } from "./format.js";
 import { newestSuccess } from "./news.js";
 import * as records from "./records.js";
-import { kind } from "./words.js";
+import { busy, unreachable } from "./trouble.js";
 import { askToDiscard, byCharacters, sends, showTrouble, tooLongBy } from "./writing.js";
 
 const DRAFT = "description";
-/** @typedef {{title: string, text: string, tone?: string, icon?: string}} Trouble */
+/** What an operation in progress means for what is being written. */
+const LATER = "Nothing else was started. You can try again when it has ended. What you typed is kept.";
 
 /**
  * @param {{onStarted: (recordId: string) => void, onBusy: () => void}} actions
@@ -102,7 +103,8 @@ export function createDialog({ onStarted, onBusy }) {
      * @param {boolean} connected
      */
     refresh(state, connected) {
-      hindrance = connected ? (state?.operation ? busy(state.operation) : null) : { title: "The connection is lost.", text: "You can start the backup when it is back. What you typed is kept.", tone: "warn-tone", icon: "offline" };
+      if (!connected) hindrance = unreachable("The connection is lost.", "You can start the backup when it is back. What you typed is kept.");
+      else hindrance = state?.operation ? busy(state.operation, LATER) : null;
       // What was refused because of an operation holds no longer when that has ended.
       if (!hindrance && refusal?.icon === "lock") refusal = null;
       if (state) setText(part(dialog, "time"), timeOf(state));
@@ -112,29 +114,16 @@ export function createDialog({ onStarted, onBusy }) {
 }
 
 /**
- * @param {{kind: string, requested_by: string, started_at: string}} operation
- * @returns {Trouble}
- */
-function busy(operation) {
-  return {
-    title: `${operation.requested_by} started a ${kind(operation.kind)} at ${clockOrDay(Date.parse(operation.started_at), minuteNow())}.`,
-    text: "Nothing else was started. You can try again when it has ended. What you typed is kept.",
-    tone: "warn-tone",
-    icon: "lock",
-  };
-}
-
-/**
  * @param {unknown} error
- * @param {string} text
+ * @param {string} text what was typed
  * @returns {Trouble}
  */
 function troubleOf(error, text) {
   if (error instanceof Unreachable) {
-    return { title: "There was no answer.", text: "Whether the backup was started shows when the connection is back. What you typed is kept.", tone: "warn-tone", icon: "offline" };
+    return unreachable("There was no answer.", "Whether the backup was started shows when the connection is back. What you typed is kept.");
   }
   if (!(error instanceof Problem)) throw error;
-  if (error.status === 409 && error.operation) return busy(error.operation);
+  if (error.status === 409 && error.operation) return busy(error.operation, LATER);
   const by = error.tooLongBy ?? (error.status === 413 ? tooLongBy(text) : 0);
   if (by > 0) return { title: "The description is too long", text: `${byCharacters(by)} Nothing was started and your text is still here. Shorten it, then start.` };
   return { title: "The backup was not started.", text: `${error.message} What you typed is kept.` };

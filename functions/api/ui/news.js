@@ -2,11 +2,12 @@
 // What there is to tell above the table: derived from the state and the records each time, so that a
 // message is there exactly while it holds or has not been dismissed.
 
-/** @import { State, Record } from "./types.js" */
+/** @import { Activity, State, Record } from "./types.js" */
+/** @import { Piece } from "./dom.js" */
 /** @import { Connection } from "./poll.js" */
 
 import { minuteNow, now } from "./clock.js";
-import { clockOrDay, clockWithSeconds, date, daysAndHours, duration, plural, size } from "./format.js";
+import { clockOrDay, clockWithSeconds, date, daysAndHours, duration, plural, size, timeOfId } from "./format.js";
 import { kind } from "./words.js";
 
 /**
@@ -15,10 +16,27 @@ import { kind } from "./words.js";
  * @property {"good-tone" | "bad-tone" | "warn-tone"} tone
  * @property {string} icon
  * @property {string} title
- * @property {string} text
+ * @property {Piece[]} text
+ * @property {Fact[]} [facts] in place of the text
+ * @property {Offer[]} [offers] its buttons
  * @property {"alarm" | "say"} spoken
- * @property {string} [record] what it is about, if it can be dismissed
- * @property {boolean} [tryNow] whether it offers to try the connection now
+ * @property {string} [about] the record or activity that it is about, if it can be dismissed
+ */
+
+/**
+ * A name, and a sentence or the steps to take.
+ * @typedef {{name: string, lines: Piece[][]}} Fact
+ */
+
+/**
+ * What a message offers to do.
+ * @typedef {object} Offer
+ * @property {"try_now" | "restore" | "end_maintenance" | "download"} does
+ * @property {string} [id] to what
+ * @property {string} label
+ * @property {string} [icon]
+ * @property {string} look
+ * @property {boolean} available
  */
 
 /**
@@ -27,17 +45,19 @@ import { kind } from "./words.js";
  * @param {Connection} seen.connection
  * @param {Record[]} seen.records
  * @param {Record | null} seen.ended the record whose operation this page saw end
+ * @param {Activity | null} seen.activity or the activity
  * @param {(id: string) => boolean} seen.isDismissed
  * @returns {Message[]}
  */
-export function messages({ state, connection, records, ended, isDismissed }) {
+export function messages({ state, connection, records, ended, activity, isDismissed }) {
   const found = [];
   if (connection.lost) found.push(offline(connection));
   if (!state) return found;
-  if (state.maintenance.on && !state.operation) found.push(maintenance(state, records));
+  if (state.maintenance.on && !state.operation) found.push(maintenance(state, records, !connection.lost));
   const failed = toldFailure(state, records, ended);
   if (failed && !isDismissed(failed.id)) found.push(failure(failed, records, ended));
-  if (ended?.kind === "backup" && ended.status === "SUCCESS" && !isDismissed(ended.id)) found.push(success(ended, state));
+  if (ended?.status === "SUCCESS" && !isDismissed(ended.id)) found.push(success(ended, state));
+  if (activity && !isDismissed(activity.id)) found.push(done(activity, state, !connection.lost));
   if (state.nightly.overdue && state.nightly.last_success_at) found.push(overdue(state, records));
   return found;
 }
@@ -52,6 +72,8 @@ export function messages({ state, connection, records, ended, isDismissed }) {
 export function toldFailure(state, records, ended) {
   const newest = newestEnded(records);
   if (newest?.status !== "FAILED") return null;
+  // Data that is in doubt has a message of its own, until it has been seen to.
+  if (newest.put_back === false) return null;
   return state.nightly.overdue && newest.id !== ended?.id ? null : newest;
 }
 
@@ -63,6 +85,18 @@ export function newestEnded(records) {
 /** @param {Record[]} records */
 export function newestSuccess(records) {
   return records.find((record) => record.kind === "backup" && record.status === "SUCCESS") ?? null;
+}
+
+/**
+ * The restore that left maintenance on, because it failed and could not be put back.
+ * @param {State} state
+ * @param {Record[]} records
+ */
+export function stuckBy({ maintenance }, records) {
+  const newest = records.find((record) => record.kind === "restore" && record.status !== "IN_PROGRESS");
+  if (!maintenance.on || !maintenance.since || newest?.put_back !== false || !newest.finished_at) return null;
+  // If it was ended and is on again, that is not the restore's doing.
+  return Date.parse(maintenance.since) <= Date.parse(newest.finished_at) ? newest : null;
 }
 
 /**
@@ -90,31 +124,74 @@ function offline(connection) {
     tone: "warn-tone",
     icon: "offline",
     title: connection.trouble === null ? "Connection lost" : "The console can’t answer at the moment",
-    text: parts.filter((part) => part !== "").join(" "),
+    text: [parts.filter((part) => part !== "").join(" ")],
+    offers: [{ does: "try_now", label: "Try now", look: "small", available: true }],
     spoken: "say",
-    tryNow: true,
   };
 }
 
 /**
  * @param {State} state
  * @param {Record[]} records
+ * @param {boolean} connected
  * @returns {Message}
  */
-function maintenance({ application, maintenance }, records) {
-  const newest = newestEnded(records);
-  const facts = newest?.kind === "restore" ? newest.failure : null;
+function maintenance(state, records, connected) {
+  const { application, maintenance } = state;
+  const restore = stuckBy(state, records);
+  if (restore) return stuck(restore, application.name, connected);
   const since = maintenance.since ? `It has been on since ${clockOrDay(Date.parse(maintenance.since), now())}. ` : "";
-  const byHand = `${since}No operation of Nightkeep turned it on, so Nightkeep leaves it as it is. End it where it was turned on.`;
   return {
     key: "maintenance",
     tone: "bad-tone",
     icon: "warn",
-    title: `${application.name} is ${facts ? "still " : ""}under maintenance and needs you`,
-    text: facts ? `${facts.happened} ${facts.done} ${facts.to_do}` : byHand,
+    title: `${application.name} is under maintenance and needs you`,
+    text: [`${since}No operation of Nightkeep turned it on, so Nightkeep leaves it as it is. End it where it was turned on.`],
     spoken: "alarm",
   };
 }
+
+/**
+ * @param {Record} restore
+ * @param {string} application
+ * @param {boolean} available
+ * @returns {Message}
+ */
+function stuck(restore, application, available) {
+  const { restored_from, safety_backup, failure } = restore;
+  const safety = safety_backup && `safety backup of ${clockOrDay(timeOfId(safety_backup), now())}`;
+  const what = restored_from ? { text: date(timeOfId(restored_from)), href: `#r-${restored_from}` } : date(Date.parse(restore.created_at));
+  const first = failure?.to_do.replace(", then restore the safety backup, or end the maintenance by hand", "");
+  /** @type {Piece[][]} */
+  const toDo = [
+    ...(first ? [[first]] : []),
+    [`Restore ${safety ? `the ${safety}, or any other backup` : "a backup"}. Maintenance then ends by itself.`],
+    ["Only if you have repaired the data in another way: end the maintenance by hand."],
+  ];
+  return {
+    key: `stuck ${restore.id}`,
+    tone: "bad-tone",
+    icon: "warn",
+    title: `${application} is still under maintenance and needs you`,
+    text: [],
+    facts: [
+      { name: "What happened", lines: [["The restore of ", what, ` failed. ${cause(restore).happened}`]] },
+      { name: "What was done", lines: [[failure?.done ?? "", ...(safety ? [" The ", { text: safety, href: `#r-${safety_backup}` }, " is complete and safe."] : [])]] },
+      { name: "What to do", lines: toDo },
+    ],
+    offers: [
+      ...(safety ? [offer({ does: "restore", id: safety_backup, label: `Restore the ${safety}`, icon: "restore", look: "primary", available })] : []),
+      offer({ does: "end_maintenance", label: "End maintenance", look: "", available }),
+    ],
+    spoken: "alarm",
+  };
+}
+
+/**
+ * @param {Offer} offered
+ * @returns {Offer}
+ */
+const offer = (offered) => offered;
 
 /**
  * @param {Record} record
@@ -123,22 +200,41 @@ function maintenance({ application, maintenance }, records) {
  * @returns {Message}
  */
 function failure(record, records, ended) {
-  const created = Date.parse(record.created_at);
-  const lastNight = record.trigger === "scheduled" && minuteNow() - created < 24 * 3600_000;
-  const title = lastNight
-    ? "Last night’s backup failed"
-    : record.id === ended?.id ? `The ${kind(record.kind)} failed` : `The ${kind(record.kind)} of ${date(created)} failed`;
   const details = records[0]?.id === record.id ? "The details are in the first row." : "The details are in its row.";
   const facts = record.failure;
+  const begins = failedStage(record) === "backup" && record.kind === "restore" ? "The safety backup failed. " : "";
+  const text = [begins + cause(record).happened, facts?.done, facts?.to_do, details].filter(Boolean).join(" ");
   return {
     key: `failed ${record.id}`,
-    tone: "bad-tone",
-    icon: "failed",
-    title,
-    text: [cause(record).happened, facts?.done, facts?.to_do, details].filter(Boolean).join(" "),
+    tone: record.put_back ? "warn-tone" : "bad-tone",
+    icon: record.put_back ? "warn" : "failed",
+    title: failureTitle(record, ended),
+    text: [text],
     spoken: "alarm",
-    record: record.id,
+    about: record.id,
   };
+}
+
+/**
+ * @param {Record} record
+ * @param {Record | null} ended
+ */
+function failureTitle(record, ended) {
+  const created = Date.parse(record.created_at);
+  if (record.trigger === "scheduled" && minuteNow() - created < 24 * 3600_000) return "Last night’s backup failed";
+  const name = record.id === ended?.id ? `The ${kind(record.kind)}` : `The ${kind(record.kind)} of ${date(created)}`;
+  if (record.kind === "backup") return `${name} failed`;
+  if (record.put_back) return `${name} failed. Your data was put back as it was at ${clockOrDay(created, minuteNow())}`;
+  switch (failedStage(record)) {
+    case "backup": return `${name} was not begun`;
+    case "redeploy": return `${name} is complete, but the restart of services failed`;
+    default: return `${name} failed`;
+  }
+}
+
+/** @param {Record} record */
+function failedStage(record) {
+  return record.stages.find((stage) => stage.state === "failed")?.name ?? null;
 }
 
 /**
@@ -146,13 +242,92 @@ function failure(record, records, ended) {
  * @param {State} state
  * @returns {Message}
  */
-function success(record, { application, maintenance, operation }) {
-  const took = record.finished_at ? `in ${duration(Date.parse(record.finished_at) - Date.parse(record.created_at))}` : "";
-  const what = record.size ? `${size(record.size.total_bytes)}, of which ${size(record.size.added_bytes)} were new, ${took}.` : `Done ${took}.`;
-  const after = maintenance.on
-    ? operation ? "" : ` ${application.name} is still under maintenance, as it was before.`
-    : ` ${application.name} is available again.`;
-  return { key: `done ${record.id}`, tone: "good-tone", icon: "success", title: "Backup completed", text: what + after, spoken: "say", record: record.id };
+function success(record, state) {
+  const text = record.kind === "backup" ? backedUp(record) : restored(record);
+  return {
+    key: `done ${record.id}`,
+    tone: "good-tone",
+    icon: "success",
+    title: record.kind === "backup" ? "Backup completed" : "Restore completed",
+    text: [text + availableAgain(state)],
+    spoken: "say",
+    about: record.id,
+  };
+}
+
+/** @param {Record} record */
+function backedUp({ size: held, created_at, finished_at }) {
+  const took = finished_at ? `in ${duration(Date.parse(finished_at) - Date.parse(created_at))}` : "";
+  return held ? `${size(held.total_bytes)}, of which ${size(held.added_bytes)} were new, ${took}.` : `Done ${took}.`;
+}
+
+/** @param {Record} record */
+function restored({ restored_from, safety_backup }) {
+  const is = restored_from ? `The data is as it was on ${date(timeOfId(restored_from))}.` : "The data is as the backup holds it.";
+  const before = safety_backup ? ` The safety backup of ${clockOrDay(timeOfId(safety_backup), minuteNow())} keeps what was there before.` : "";
+  return is + before;
+}
+
+/** @param {State} state */
+function availableAgain({ application, maintenance, operation }) {
+  if (!maintenance.on) return ` ${application.name} is available again.`;
+  return operation ? "" : ` ${application.name} is still under maintenance, as it was before.`;
+}
+
+/**
+ * The end of what has no record in the table.
+ * @param {Activity} activity
+ * @param {State} state
+ * @param {boolean} connected
+ * @returns {Message}
+ */
+function done(activity, state, connected) {
+  const common = /** @type {const} */ ({ key: `done ${activity.id}`, about: activity.id });
+  if (activity.status === "FAILED") {
+    const { happened, done, to_do } = activity.failure ?? { happened: "", done: "", to_do: "" };
+    const title = activity.kind === "source_archive" ? "No source archive was made" : `The ${kind(activity.kind)} failed`;
+    return { ...common, tone: "bad-tone", icon: "failed", title, text: [`${happened} ${done} ${to_do}`.trim()], spoken: "alarm" };
+  }
+  /** @type {{title: string, text: Piece[], offers?: Offer[]}} */
+  const told = activity.kind === "source_archive" ? archived(activity, connected) : over(activity, state);
+  return { ...common, tone: "good-tone", icon: "success", ...told, spoken: "say" };
+}
+
+/**
+ * @param {Activity} activity
+ * @param {State} state
+ */
+function over({ kind }, state) {
+  const { application } = state;
+  if (kind === "end_maintenance") return { title: "Maintenance ended", text: [`${application.name} is available again, with its data as it is now.`] };
+  const { running, desired } = application.services;
+  const count = desired === 0 ? "" : `${Math.min(running, desired)} of ${desired} services are running.`;
+  return { title: "All services restarted", text: [(count + availableAgain(state)).trim()] };
+}
+
+/**
+ * @param {Activity} activity
+ * @param {boolean} available
+ */
+function archived({ id, source_archive }, available) {
+  const amount = size(source_archive?.size_bytes ?? 0);
+  /** @type {Piece[]} */
+  const text = [
+    { text: source_archive?.file_name ?? "", look: "mono" }, `, ${amount}. A fresh link is made each time you click. You find the archive again under `,
+    { text: "Activity", href: "#activity" }, ".",
+  ];
+  return { title: "Source archive ready", text, offers: [offer({ does: "download", id, label: `Download (${amount})`, icon: "download", look: "", available })] };
+}
+
+/**
+ * A source archive that was not even begun.
+ * @param {string} why
+ * @param {number} at tells one time from another
+ * @returns {Message}
+ */
+export function notArchived(why, at) {
+  const about = `source-archive-${at}`;
+  return { key: about, about, tone: "bad-tone", icon: "failed", title: "No source archive was made", text: [why], spoken: "alarm" };
 }
 
 /**
@@ -170,7 +345,7 @@ function overdue({ nightly }, records) {
     tone: "warn-tone",
     icon: "warn",
     title: `No successful backup for ${daysAndHours(since)}`,
-    text: `${why} This warning goes away after the next success.`,
+    text: [`${why} This warning goes away after the next success.`],
     spoken: "alarm",
   };
 }

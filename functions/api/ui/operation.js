@@ -2,21 +2,30 @@
 // The operation in progress: which it is, by whom, how far. Its place is there or not; while it is,
 // only its figures change.
 
-/** @import { State, Operation } from "./types.js" */
+/** @import { Record, State, Operation } from "./types.js" */
+/** @import { Piece } from "./dom.js" */
+/** @import { Usual } from "./progress.js" */
 
 import { now } from "./clock.js";
-import { byId, fromTemplate, part, setAttribute, setIcon, setShown, setText } from "./dom.js";
-import { clockOrDay, count, duration, size, stopwatch } from "./format.js";
+import { byId, fromTemplate, part, setAttribute, setIcon, setPieces, setShown, setText } from "./dom.js";
+import { about, clockOrDay, count, date, duration, size, stopwatch, timeOfId } from "./format.js";
 import { say } from "./live.js";
+import { stuckBy } from "./news.js";
 import { createTracker } from "./progress.js";
-import { capital, kind, stage as stageWord } from "./words.js";
+import { capital, inProgress, kind, stage as stageWord } from "./words.js";
+
+/** What a stage does with the bytes that are counted; a stage that is not here counts none. */
+const COUNTS = /** @type {{[stage: string]: string}} */ ({ backup: "Read", archive: "Read", restore: "Restored", put_back: "Put back" });
 
 const tracker = createTracker();
 /** What was said last: the operation, its stage, the quarter of the way. */
 let spoken = { id: "", stage: 0, quarter: 0 };
 
-/** @param {State} state */
-export function show(state) {
+/**
+ * @param {State} state
+ * @param {Record[]} records
+ */
+export function show(state, records) {
   const section = byId("operation");
   const { operation } = state;
   if (!operation) {
@@ -24,20 +33,27 @@ export function show(state) {
     spoken.id = "";
     return;
   }
-  const view = tracker.see(operation, usual(state, operation), now());
+  const times = usual(state, operation);
+  const view = tracker.see(operation, times, now());
   const name = operation.stages[view.stage]?.name ?? operation.kind;
-  setText(byId("operation-title"), `${capital(kind(operation.kind))} in progress`);
-  setText(part(section, "by"), by(state, operation));
-  setText(part(section, "stage"), `Stage ${view.stage + 1} of ${Math.max(1, operation.stages.length)}: ${stageWord(name)}`);
-  showStages(part(section, "stages"), operation);
-  showMeter(section, view.fraction, operation.progress !== null);
+  setText(byId("operation-title"), inProgress(operation.kind));
+  setPieces(part(section, "by"), by(state, operation, records));
+  setText(part(section, "stage"), `Stage ${view.stage + 1} of ${Math.max(1, operation.stages.length)}: ${stageWord(name, operation.kind)}`);
+  showStages(part(section, "stages"), operation, times);
+  showMeter(section, view.fraction, name === "redeploy" ? running(state) : operation.progress !== null ? "reading" : "starting");
 
   const { totalBytes, totalFiles } = view;
-  setText(part(section, "bytes-name"), name === "restore" ? "Restored" : "Read");
+  const counts = COUNTS[name];
+  for (const figure of ["bytes", "files", "speed"]) setShown(part(section, `${figure}-figure`), counts !== undefined);
+  setText(part(section, "bytes-name"), counts ?? "");
   setText(part(section, "bytes"), totalBytes === null ? size(view.doneBytes) : `${size(view.doneBytes)} of ${size(totalBytes)}`);
   setText(part(section, "files"), totalFiles === null ? count(view.doneFiles) : `${count(view.doneFiles)} of ${count(totalFiles)}`);
   setText(part(section, "speed"), view.speed === null ? "–" : `${size(Math.round(view.speed))}/s`);
+  const several = operation.stages.length > 1;
+  setText(part(section, "left-name"), several ? "Time left in this stage" : "Time left");
   setText(part(section, "left"), view.left);
+  setShown(part(section, "end-figure"), several);
+  setText(part(section, "end"), view.end);
   setShown(part(section, "source-figure"), view.source !== null);
   setText(part(section, "source"), view.source ?? "");
   tick(state);
@@ -56,23 +72,68 @@ export function tick(state) {
 /**
  * @param {State} state
  * @param {Operation} operation
+ * @returns {Usual}
  */
 function usual(state, operation) {
-  const seconds = /** @type {{[kind: string]: number | null}} */ (state.usual_seconds);
-  return seconds[operation.kind] ?? null;
+  const { backup, restore, restart } = state.usual_seconds;
+  const whole = { backup, restore, restart }[operation.kind] ?? null;
+  if (operation.kind !== "restore") return { whole, stages: operation.stages.map(() => whole) };
+  const rest = (whole ?? 0) - (backup ?? 0) - (restart ?? 0);
+  const middle = whole !== null && rest > 0 ? rest : null;
+  const each = /** @type {{[stage: string]: number | null}} */ ({ backup, restore: middle, put_back: middle, redeploy: restart });
+  return { whole, stages: operation.stages.map(({ name }) => each[name] ?? null) };
+}
+
+/**
+ * "3 of 4 running"
+ * @param {State} state
+ */
+function running({ application: { services } }) {
+  return services.desired === 0 ? "starting" : `${Math.min(services.running, services.desired)} of ${services.desired} running`;
 }
 
 /**
  * @param {State} state
  * @param {Operation} operation
+ * @param {Record[]} records
+ * @returns {Piece[]}
  */
-function by(state, operation) {
-  const { application, maintenance } = state;
+function by(state, operation, records) {
   const start = `Started by ${operation.requested_by} at ${clockOrDay(Date.parse(operation.started_at), now())}.`;
-  if (!maintenance.on) return `${start} ${application.name} stays available.`;
-  return hasOwnMaintenance(state)
-    ? `${start} ${application.name} is under maintenance and comes back by itself, however this ends.`
-    : `${start} ${application.name} was under maintenance before, and stays so.`;
+  return [...doing(operation, records), `${start} ${meanwhile(state, operation, records)}`];
+}
+
+/**
+ * What it does, where the title does not say it.
+ * @param {Operation} operation
+ * @param {Record[]} records
+ * @returns {Piece[]}
+ */
+function doing({ kind, record_id }, records) {
+  if (kind === "restart") return ["Restarting all services. "];
+  const restored = records.find((record) => record.id === record_id)?.restored_from;
+  return restored ? ["Restoring the backup of ", { text: date(timeOfId(restored)), href: `#r-${restored}` }, ". "] : [];
+}
+
+/**
+ * What it means for the application.
+ * @param {State} state
+ * @param {Operation} operation
+ * @param {Record[]} records
+ */
+function meanwhile(state, operation, records) {
+  const { application, maintenance } = state;
+  if (operation.kind === "source_archive") {
+    return maintenance.on ? "The link appears here." : `${application.name} stays available. The link appears here.`;
+  }
+  if (!maintenance.on) return `${application.name} stays available.`;
+  if (!hasOwnMaintenance(state)) {
+    return operation.kind === "restore" && stuckBy(state, records)
+      ? `${application.name} was under maintenance before; that ends when this has succeeded.`
+      : `${application.name} was under maintenance before, and stays so.`;
+  }
+  const comesBack = `${application.name} is under maintenance and comes back by itself`;
+  return operation.kind === "backup" ? `${comesBack}, however this ends.` : `${comesBack}.`;
 }
 
 /**
@@ -87,21 +148,22 @@ export function hasOwnMaintenance({ operation, maintenance }) {
 /**
  * @param {HTMLElement} section
  * @param {number | null} fraction
- * @param {boolean} begun
+ * @param {string} word in place of a percentage that is not known
  */
-function showMeter(section, fraction, begun) {
+function showMeter(section, fraction, word) {
   const meter = /** @type {HTMLProgressElement} */ (part(section, "meter"));
   if (fraction === null) meter.removeAttribute("value");
   else meter.value = fraction;
-  setText(part(section, "percent"), fraction === null ? (begun ? "reading" : "starting") : `${Math.floor(fraction * 100)} %`);
+  setText(part(section, "percent"), fraction === null ? word : `${Math.floor(fraction * 100)} %`);
 }
 
 /**
  * A list of the stages, when there is more than one.
  * @param {HTMLElement} list
  * @param {Operation} operation
+ * @param {Usual} times
  */
-function showStages(list, operation) {
+function showStages(list, operation, times) {
   const { stages } = operation;
   setShown(list, stages.length > 1);
   while (list.children.length > stages.length) list.lastElementChild?.remove();
@@ -117,9 +179,10 @@ function showStages(list, operation) {
     svg.classList.toggle("turning", stage.state === "in_progress");
     setShown(svg, stage.state !== "to_come");
     setShown(/** @type {Element} */ (item.querySelector(".dot")), stage.state === "to_come");
-    setText(part(item, "name"), `${position + 1}. ${capital(stageWord(stage.name))}`);
+    setText(part(item, "name"), `${position + 1}. ${capital(stageWord(stage.name, operation.kind))}`);
+    const usually = times.stages[position];
     const took = stage.started_at && stage.finished_at ? ` in ${duration(Date.parse(stage.finished_at) - Date.parse(stage.started_at))}` : "";
-    setText(part(item, "how"), { to_come: "to come", in_progress: "in progress", done: `done${took}`, failed: "failed" }[stage.state]);
+    setText(part(item, "how"), { to_come: usually ? `to come, ${about(usually)}` : "to come", in_progress: "in progress", done: `done${took}`, failed: "failed" }[stage.state]);
   }
 }
 
@@ -134,8 +197,8 @@ function showStages(list, operation) {
 function speak(operation, stage, name, fraction) {
   const word = capital(kind(operation.kind));
   const quarter = Math.floor((fraction ?? 0) * 4);
-  if (operation.id !== spoken.id) say(`${word} in progress, started by ${operation.requested_by}.`);
-  else if (stage !== spoken.stage) say(`${word}: stage ${stage + 1} of ${operation.stages.length}, ${stageWord(name)}.`);
+  if (operation.id !== spoken.id) say(`${inProgress(operation.kind)}, started by ${operation.requested_by}.`);
+  else if (stage !== spoken.stage) say(`${word}: stage ${stage + 1} of ${operation.stages.length}, ${stageWord(name, operation.kind)}.`);
   else if (quarter > spoken.quarter) say(`${word}: ${quarter * 25} percent done.`);
   spoken = { id: operation.id, stage, quarter };
 }

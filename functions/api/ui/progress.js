@@ -20,7 +20,13 @@ const LEAST = 900;
  * @property {string | null} source
  * @property {number | null} fraction from 0 to 1; null while it is not known
  * @property {number | null} speed in bytes a second
- * @property {string} left the time left, in words
+ * @property {string} left the time left in this stage, in words
+ * @property {string} end the time until the end, in words
+ */
+
+/**
+ * The seconds that an operation usually takes, and each of its stages; null where it is not known.
+ * @typedef {{whole: number | null, stages: (number | null)[]}} Usual
  */
 
 export function createTracker() {
@@ -33,7 +39,7 @@ export function createTracker() {
   return {
     /**
      * @param {Operation} operation
-     * @param {number | null} usual seconds that such an operation takes
+     * @param {Usual} usual
      * @param {number} now
      * @returns {View}
      */
@@ -55,6 +61,9 @@ export function createTracker() {
         fraction = Math.max(fraction, Math.min(reached, 0.99));
       }
       const speed = speedOf(samples, now);
+      const begun = operation.stages[stage]?.started_at ?? operation.started_at;
+      const inStage = (now - Date.parse(stage === 0 ? operation.started_at : begun)) / 1000;
+      const left = secondsLeft(progress, speed, usual.stages[stage] ?? null, inStage);
       return {
         stage,
         doneBytes: progress?.done_bytes ?? 0,
@@ -64,7 +73,8 @@ export function createTracker() {
         source: progress?.source ?? null,
         fraction: counted ? fraction : null,
         speed,
-        left: timeLeft(progress, speed, usual, (now - Date.parse(operation.started_at)) / 1000),
+        left: timeLeft(left, usual.stages[stage] ?? null, inStage),
+        end: timeToEnd(left, usual, stage, (now - Date.parse(operation.started_at)) / 1000),
       };
     },
   };
@@ -112,15 +122,42 @@ function speedOf(samples, now) {
 }
 
 /**
+ * Seconds until the end of the stage, by its speed or else by what it usually takes. Below 0: it is
+ * late; null: nothing is known.
  * @param {Progress | null} progress
  * @param {number | null} speed
  * @param {number | null} usual
  * @param {number} elapsed
  */
-function timeLeft(progress, speed, usual, elapsed) {
-  const late = usual !== null && elapsed > usual;
+function secondsLeft(progress, speed, usual, elapsed) {
   const rest = progress?.total_bytes != null ? progress.total_bytes - progress.done_bytes : 0;
-  if (rest > 0 && speed) return about(rest / speed) + (late ? ", longer than usual" : "");
-  if (late) return "longer than usual";
-  return usual === null ? "not known yet" : about(usual - elapsed);
+  if (rest > 0 && speed) return rest / speed;
+  return usual === null ? null : usual - elapsed;
+}
+
+/**
+ * @param {number | null} left
+ * @param {number | null} usual
+ * @param {number} elapsed
+ */
+function timeLeft(left, usual, elapsed) {
+  const late = usual !== null && elapsed > usual;
+  if (left === null) return "not known yet";
+  if (left < 0) return "longer than usual";
+  return about(left) + (late ? ", longer than usual" : "");
+}
+
+/**
+ * @param {number | null} left seconds until the end of the stage
+ * @param {Usual} usual
+ * @param {number} stage
+ * @param {number} elapsed
+ */
+function timeToEnd(left, usual, stage, elapsed) {
+  const later = usual.stages.slice(stage + 1);
+  if (left !== null && left >= 0 && !later.includes(null)) {
+    return about(later.reduce((sum, seconds) => (sum ?? 0) + (seconds ?? 0), left) ?? left);
+  }
+  if (usual.whole === null) return "not known yet";
+  return elapsed > usual.whole ? "longer than usual" : about(usual.whole - elapsed);
 }

@@ -2,15 +2,16 @@
 // One row of the table: a record, and what can be done with it. It is made once and then changed in
 // place, so that the focus, a selection, open details and text being written stay.
 
-/** @import { Record, State } from "./types.js" */
+/** @import { Progress, Record, State } from "./types.js" */
 
 import { minuteNow, now } from "./clock.js";
 import * as details from "./details.js";
 import { fromTemplate, part, setAttribute, setAvailable, setIcon, setShown, setText, unavailable } from "./dom.js";
-import { agoByDay, date, duration, exact, size, timeOfId } from "./format.js";
+import { agoByDay, clockOrDay, date, duration, exact, size, timeOfId } from "./format.js";
 import { say } from "./live.js";
 import { cause } from "./news.js";
 import { createEditor, hasDraft } from "./notes.js";
+import { currentStage } from "./progress.js";
 import { STATUS, capital, started } from "./words.js";
 
 /**
@@ -18,7 +19,9 @@ import { STATUS, capital, started } from "./words.js";
  * @typedef {object} Around
  * @property {State | null} state
  * @property {boolean} connected
+ * @property {string | null} hindrance why nothing can be started now
  * @property {Record[]} records
+ * @property {(record: Record) => void} onRestore
  */
 
 /**
@@ -29,14 +32,19 @@ export function createRow(first) {
   row.id = `r-${first.id}`;
   let record = first;
   /** @type {Around} */
-  let around = { state: null, connected: true, records: [] };
+  let around = { state: null, connected: true, hindrance: null, records: [], onRestore: () => {} };
   /** @type {HTMLElement | null} */
   let sheet = null;
   /** @type {ReturnType<typeof createEditor> | null} */
   let editor = null;
   const edit = part(row, "edit");
   const toggle = part(row, "toggle");
+  const restore = part(row, "restore");
 
+  restore.addEventListener("click", () => {
+    if (unavailable(restore)) say(`${around.hindrance}.`);
+    else around.onRestore(record);
+  });
   edit.addEventListener("click", () => {
     if (unavailable(edit)) say("Unavailable until the connection is back.");
     else (editor ?? write()).focus();
@@ -83,11 +91,14 @@ export function createRow(first) {
       setAttribute(link, "href", `#r-${record.restored_from}`);
       setText(link, date(timeOfId(record.restored_from)));
     }
+    const isSafety = record.trigger === "safety";
+    setShown(part(row, "before"), isSafety);
+    setText(part(row, "before"), isSafety ? madeBefore(record, around.records) : "");
     setText(part(row, "notes"), record.notes);
     setShown(part(row, "notes"), !editor && !empty);
-    setShown(part(row, "no-notes"), !editor && empty && !isRestore && !record.failure);
+    setShown(part(row, "no-notes"), !editor && empty && !isRestore && !isSafety && !record.failure);
     setShown(part(row, "cause"), record.failure !== null);
-    setText(part(row, "cause-text"), cause(record).happened);
+    setText(part(row, "cause-text"), [cause(record).happened, aftermath(record)].join(" ").trim());
     part(row, "notes-cell").classList.toggle("is-empty", !part(row, "no-notes").hidden);
   }
 
@@ -122,10 +133,14 @@ export function createRow(first) {
     const { word, by } = started(record);
     setText(part(row, "trigger"), word);
     setText(part(row, "by"), by);
-    const [amount, more] = amounts(record, around.state);
+    const [amount, more] = amounts(record, around);
     setText(part(row, "size"), amount);
     setText(part(row, "size-more"), more);
     tick();
+    setShown(restore, record.kind === "backup" && record.status === "SUCCESS");
+    setAttribute(restore, "aria-label", `Restore ${name}`);
+    setAvailable(restore, around.hindrance === null ? null : "why");
+    setAttribute(restore, "data-why", around.hindrance);
     setAttribute(edit, "aria-label", `Edit notes of ${name}`);
     setAttribute(toggle, "aria-label", `Details of ${name}`);
     setAvailable(edit, around.connected ? null : "why");
@@ -157,19 +172,67 @@ export function createRow(first) {
 }
 
 /**
+ * What a safety backup was made for.
+ * @param {Record} record
+ * @param {Record[]} records
+ */
+function madeBefore(record, records) {
+  const restored = records.find(({ safety_backup }) => safety_backup === record.id)?.restored_from;
+  return `Safety backup before ${restored ? `the restore of ${date(timeOfId(restored))}` : "a restore"}.`;
+}
+
+/**
+ * What became of the data after a restore that failed.
+ * @param {Record} record
+ */
+function aftermath({ put_back, created_at }) {
+  if (put_back === null) return "";
+  return put_back
+    ? `The safety backup was put back; the data is as it was at ${clockOrDay(Date.parse(created_at), minuteNow())}.`
+    : "Putting the safety backup back failed too; maintenance stayed on.";
+}
+
+/**
  * How much, and the line below it.
  * @param {Record} record
- * @param {State | null} state
+ * @param {Around} around
  * @returns {[string, string]}
  */
-function amounts(record, state) {
-  if (record.status === "FAILED") {
-    return record.kind === "backup" ? ["–", "nothing kept"] : ["–", record.put_back ? "put back" : "incomplete"];
-  }
+function amounts(record, { state, records }) {
   if (record.status === "IN_PROGRESS") {
-    const progress = state?.operation?.record_id === record.id ? state.operation.progress : null;
+    const progress = progressOf(record, state, records);
     return progress ? [size(progress.done_bytes), "so far"] : ["–", ""];
   }
-  if (!record.size) return ["–", ""];
-  return [size(record.size.total_bytes), `${size(record.size.added_bytes)} ${record.kind === "backup" ? "new" : "changed"}`];
+  if (record.kind === "restore") return restoredAmounts(record, records);
+  if (record.status === "FAILED") return ["–", "nothing kept"];
+  return record.size ? [size(record.size.total_bytes), `${size(record.size.added_bytes)} new`] : ["–", ""];
+}
+
+/**
+ * A restore is as large as the backup that the data came from.
+ * @param {Record} record
+ * @param {Record[]} records
+ * @returns {[string, string]}
+ */
+function restoredAmounts({ status, put_back, restored_from, safety_backup }, records) {
+  if (status === "FAILED" && put_back !== true) return ["–", put_back === false ? "incomplete" : ""];
+  const from = put_back ? safety_backup : restored_from;
+  const held = records.find(({ id }) => id === from)?.size;
+  return [held ? size(held.total_bytes) : "–", put_back ? "put back" : "restored"];
+}
+
+/**
+ * The progress, if it is this record's: while a restore makes its safety backup, it is that one's.
+ * @param {Record} record
+ * @param {State | null} state
+ * @param {Record[]} records
+ * @returns {Progress | null}
+ */
+function progressOf(record, state, records) {
+  const operation = state?.operation;
+  if (!operation) return null;
+  const stage = operation.stages[currentStage(operation)];
+  const isSafety = operation.kind === "restore" && stage?.name === "backup";
+  const owner = isSafety ? records.find(({ id }) => id === operation.record_id)?.safety_backup : operation.record_id;
+  return owner === record.id ? operation.progress : null;
 }

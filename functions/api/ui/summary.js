@@ -10,6 +10,7 @@ import { byId, element, part, setAttribute, setIcon, setShown, setText } from ".
 import { ago, ahead, clockOrDay, date, day, dayAhead, exact, plural } from "./format.js";
 import { newestSuccess, newestEnded } from "./news.js";
 import { hasOwnMaintenance } from "./operation.js";
+import * as views from "./views.js";
 import { kind, started } from "./words.js";
 
 /**
@@ -21,7 +22,8 @@ export function show(state, connection, records) {
   const root = byId("summary");
   showUp(root, state, connection);
   if (!state) return;
-  document.title = `${state.application.name} · Nightkeep`;
+  const view = views.current() === "activity" ? "Activity · " : "";
+  document.title = `${view}${state.application.name} · Nightkeep`;
   setText(byId("application-name"), state.application.name);
   const who = byId("who");
   setText(part(who, "name"), state.user.name);

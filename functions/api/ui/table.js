@@ -1,7 +1,6 @@
 // @ts-check
 // The table: a row for each record, newest first, matched by id. And the way to older ones.
 
-/** @import { Record } from "./types.js" */
 /** @import { Around } from "./row.js" */
 
 import { byId, setAvailable, setShown, setText, unavailable } from "./dom.js";
@@ -136,9 +135,9 @@ function counted(number) {
 
 /**
  * The zone of the dates: its distance from UTC, or its name if that changes among them.
- * @param {Record[]} list
+ * @param {{created_at: string}[]} list
  */
-function zoneOf(list) {
+export function zoneOf(list) {
   const offsets = new Set(list.map((record) => offset(Date.parse(record.created_at))));
   return offsets.size > 1 ? zone() : [...offsets][0] ?? offset(Date.now());
 }

@@ -4,7 +4,7 @@
 
 /**
  * @typedef {object} Stage
- * @property {string} name
+ * @property {string} name backup, restore, put_back, redeploy, archive
  * @property {"to_come" | "in_progress" | "done" | "failed"} state
  * @property {string | null} started_at
  * @property {string | null} finished_at
@@ -61,6 +61,45 @@
  */
 
 /**
+ * What is no row of the table of records.
+ * @typedef {object} Activity
+ * @property {string} id
+ * @property {"restart" | "source_archive" | "end_maintenance"} kind
+ * @property {"IN_PROGRESS" | "SUCCESS" | "FAILED"} status
+ * @property {string} created_at
+ * @property {string | null} finished_at
+ * @property {string} requested_by
+ * @property {Stage[]} stages
+ * @property {{key: string, size_bytes: number, file_name: string} | null} source_archive
+ * @property {Failure | null} failure
+ */
+
+/**
+ * @typedef {object} ActivitiesPage
+ * @property {Activity[]} activities newest first
+ * @property {string | null} next the id to ask for older ones with
+ */
+
+/**
+ * A source archive, with a link that was made for this answer.
+ * @typedef {object} SourceArchive
+ * @property {string} id
+ * @property {string | null} url null if it is not kept any more
+ * @property {string | null} expires_at
+ */
+
+/**
+ * @typedef {"restore" | "restart" | "end_maintenance"} Action what needs a confirmation
+ */
+
+/**
+ * @typedef {object} Confirmation
+ * @property {string} id
+ * @property {string} code what is to be typed
+ * @property {string} expires_at
+ */
+
+/**
  * @typedef {object} Progress
  * @property {number} done_bytes
  * @property {number | null} total_bytes
@@ -74,7 +113,7 @@
  * @typedef {object} Operation
  * @property {string} id
  * @property {string} kind
- * @property {string | null} record_id
+ * @property {string} record_id the record or the activity that will tell how it ended
  * @property {string} started_at
  * @property {string} requested_by
  * @property {Stage[]} stages

@@ -4,10 +4,10 @@
 /** @import { Record, Stage } from "./types.js" */
 
 /** @type {{[name: string]: string}} */
-const STAGES = { backup: "backup", restore: "restore", redeploy: "restart of services", archive: "archive", purge: "purge" };
+const STAGES = { put_back: "put back", redeploy: "restart of services" };
 
 /**
- * backup, restore, restart, source archive, purge
+ * backup, restore, restart, source archive
  * @param {string} name
  */
 export function kind(name) {
@@ -15,10 +15,38 @@ export function kind(name) {
 }
 
 /**
+ * A stage of this kind of operation.
+ * @param {string} name
+ * @param {string} of
+ */
+export function stage(name, of) {
+  if (of === "restore" && name === "backup") return "safety backup";
+  return STAGES[name] ?? name.replaceAll("_", " ");
+}
+
+/**
+ * "the backup has ended"
  * @param {string} name
  */
-export function stage(name) {
-  return STAGES[name] ?? name.replaceAll("_", " ");
+export function ended(name) {
+  return name === "source_archive" ? "the source archive is made" : `the ${kind(name)} has ended`;
+}
+
+/**
+ * How an operation in progress is called: "Backup in progress"
+ * @param {string} name
+ */
+export function inProgress(name) {
+  return name === "source_archive" ? "Making the source archive" : `${capital(kind(name))} in progress`;
+}
+
+/**
+ * "All 4 services are", for a sentence that goes on.
+ * @param {number} number
+ */
+export function allServices(number) {
+  if (number === 0) return "The services are";
+  return number === 1 ? "The one service is" : `All ${number} services are`;
 }
 
 /**

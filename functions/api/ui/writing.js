@@ -2,6 +2,8 @@
 // What the description of a new backup and the notes of a record have in common: a field, a row of
 // buttons below it that asks before text is thrown away, and a place for what went wrong.
 
+/** @import { Trouble } from "./trouble.js" */
+
 import { fromTemplate, part, setIcon, setShown } from "./dom.js";
 import { count } from "./format.js";
 
@@ -39,7 +41,7 @@ export function askToDiscard(foot, field, discard) {
 /**
  * Shows what went wrong, in an element that speaks it; with no title, nothing.
  * @param {HTMLElement} place
- * @param {{title: string, text: string, tone?: string, icon?: string} | null} trouble
+ * @param {Trouble | null} trouble
  */
 export function showTrouble(place, trouble) {
   const before = place.dataset.shown ?? "";

@@ -5,7 +5,7 @@ use std::env;
 use anyhow::Context;
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use nightkeep_cloud::{Ledger, SettingsStore, TaskConfig, Tasks};
+use nightkeep_cloud::{Ledger, Services, SettingsStore, TaskConfig, Tasks};
 use nightkeep_worker::Worker;
 
 #[tokio::main]
@@ -15,6 +15,7 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let worker = &Worker {
         ledger: Ledger::new(&shared, variable("NIGHTKEEP_TABLE")?),
         tasks: Tasks::new(&shared, tasks()?),
+        services: Services::new(&shared, variable("NIGHTKEEP_SERVICES_CLUSTER")?),
         settings: SettingsStore::new(&shared, variable("NIGHTKEEP_PARAMETERS")?),
     };
     lambda_runtime::run(service_fn(|_event: LambdaEvent<serde_json::Value>| async move {

@@ -182,7 +182,8 @@ impl Entries {
     }
 }
 
-fn path_of(error: &ignore::Error) -> PathBuf {
+/// The path that an error of a walk is about.
+pub(crate) fn path_of(error: &ignore::Error) -> PathBuf {
     match error {
         ignore::Error::WithPath { path, .. } => path.clone(),
         ignore::Error::WithDepth { err, .. } | ignore::Error::WithLineNumber { err, .. } => path_of(err),
@@ -190,7 +191,8 @@ fn path_of(error: &ignore::Error) -> PathBuf {
     }
 }
 
-fn reason(error: &ignore::Error) -> String {
+/// What the system said.
+pub(crate) fn reason(error: &ignore::Error) -> String {
     match error {
         ignore::Error::WithPath { err, .. }
         | ignore::Error::WithDepth { err, .. }

@@ -6,9 +6,8 @@
 use std::{
     io::{self, Read},
     iter::{Once, once},
-    os::unix::process::ExitStatusExt,
     path::PathBuf,
-    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::{Arc, Mutex},
     thread::JoinHandle,
 };
@@ -20,10 +19,8 @@ use rustic_core::{
     repofile::{Metadata, Node, NodeType},
 };
 
+use super::command::{ended, last_words, spoken};
 use crate::progress::Tally;
-
-/// How much of the end of what a command says is kept, in bytes.
-const LAST_WORDS: usize = 2000;
 
 /// A command that is running.
 pub(crate) struct Dump {
@@ -162,7 +159,7 @@ impl Running {
             Err(_) => Err(io::Error::other("its state is unknown")),
         };
         let said = self.stderr.lock().ok().and_then(|mut listener| listener.take()).map(JoinHandle::join);
-        let said = String::from_utf8_lossy(&said.and_then(Result::ok).unwrap_or_default()).trim().to_owned();
+        let said = spoken(&said.and_then(Result::ok).unwrap_or_default());
         match status {
             Ok(status) if status.success() && read > 0 => Ok(()),
             Ok(status) if status.success() => Err(Cause::DumpEmpty { source, program }),
@@ -172,24 +169,4 @@ impl Running {
             }
         }
     }
-}
-
-fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("ended with exit status {code}"),
-        (None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None) => "ended in an unknown way".to_owned(),
-    }
-}
-
-/// Reads all that a command says, so that it never waits for a reader, and keeps the end.
-fn last_words(mut stderr: ChildStderr) -> Vec<u8> {
-    let mut kept = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(read @ 1..) = stderr.read(&mut buffer) {
-        kept.extend_from_slice(&buffer[..read]);
-        let surplus = kept.len().saturating_sub(LAST_WORDS);
-        kept.drain(..surplus);
-    }
-    kept
 }

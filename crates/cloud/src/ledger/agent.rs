@@ -18,13 +18,18 @@ impl Ledger {
     /// # Errors
     /// [`Kind::Conflict`] if the assignment does not, or no longer, hold.
     pub async fn claim(&self, assignment: Assignment) -> Result<Operation, Error> {
-        let doing = format!("claiming operation {}", assignment.operation);
+        self.mark(assignment, "attempt.claimed").await
+    }
+
+    /// Sets a mark of the operation for good.
+    async fn mark(&self, assignment: Assignment, what: &str) -> Result<Operation, Error> {
+        let doing = format!("setting {what} of operation {}", assignment.operation);
         let answer = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key("console", "operation")))
-            .update_expression("SET attempt.claimed = :true, #version = #version + :one")
+            .update_expression(format!("SET {what} = :true, #version = #version + :one"))
             .condition_expression(holds(assignment))
             .expression_attribute_names("#version", "version")
             .expression_attribute_names("#state", "state")
@@ -41,6 +46,14 @@ impl Ledger {
         let item =
             answer.attributes.ok_or_else(|| Error::corrupt(doing, "the table gave no operation back"))?;
         from_item(item, "the operation")
+    }
+
+    /// Notes that the application's data is about to be written to, before the first byte of it is.
+    ///
+    /// # Errors
+    /// [`Kind::Conflict`] if the assignment no longer holds: then nothing may be written.
+    pub async fn touch(&self, assignment: Assignment) -> Result<(), Error> {
+        self.mark(assignment, "touched").await.map(|_| ())
     }
 
     /// Writes how far the agent is.

@@ -2,6 +2,8 @@
 
 use nightkeep_domain::{identifier::RecordId, notes::Notes, record::Record};
 
+use serde::de::DeserializeOwned;
+
 use super::{Ledger, from_item, key, number, text, to_value};
 use crate::{Error, Kind};
 
@@ -48,7 +50,19 @@ impl Ledger {
     /// # Errors
     /// If the table cannot be read.
     pub async fn records(&self, before: Option<RecordId>, limit: usize) -> Result<Page, Error> {
-        let doing = "listing the records";
+        let (records, more) = self.page::<Record>("record", before, limit).await?;
+        let next = if more { records.last().map(|record| record.id) } else { None };
+        Ok(Page { records, next })
+    }
+
+    /// At most `limit` of what is kept under `pk`, newest first, and whether there is more.
+    pub(super) async fn page<T: DeserializeOwned>(
+        &self,
+        pk: &str,
+        before: Option<RecordId>,
+        limit: usize,
+    ) -> Result<(Vec<T>, bool), Error> {
+        let doing = format!("listing what is kept under {pk}");
         let mut items = Vec::new();
         let mut start = None;
         // One more than asked for tells whether there is a next page. A query's answer ends at 1 MB,
@@ -59,7 +73,7 @@ impl Ledger {
                 .client
                 .query()
                 .table_name(&self.table)
-                .expression_attribute_values(":pk", text("record"))
+                .expression_attribute_values(":pk", text(pk))
                 .scan_index_forward(false)
                 .consistent_read(true)
                 .limit(wanted)
@@ -70,7 +84,7 @@ impl Ledger {
                     .expression_attribute_values(":before", text(before.to_string())),
                 None => query.key_condition_expression("pk = :pk"),
             };
-            let answer = query.send().await.map_err(|error| Error::of(doing, error))?;
+            let answer = query.send().await.map_err(|error| Error::of(doing.clone(), error))?;
             items.extend(answer.items.unwrap_or_default());
             start = answer.last_evaluated_key;
             if start.is_none() || items.len() > limit {
@@ -79,10 +93,11 @@ impl Ledger {
         }
         let more = items.len() > limit;
         items.truncate(limit);
-        let records: Vec<Record> =
-            items.into_iter().map(|item| from_item(item, "a record")).collect::<Result<_, _>>()?;
-        let next = if more { records.last().map(|record| record.id) } else { None };
-        Ok(Page { records, next })
+        let found = items
+            .into_iter()
+            .map(|item| from_item(item, &format!("one of {pk}")))
+            .collect::<Result<_, _>>()?;
+        Ok((found, more))
     }
 
     /// Replaces a record's notes and touches nothing else, whatever the record's status. With

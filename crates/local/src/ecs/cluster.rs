@@ -6,9 +6,9 @@
 
 use std::{
     collections::BTreeMap,
+    io,
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
-    thread,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -20,16 +20,11 @@ use tokio::sync::Notify;
 
 use super::{
     leftovers::{self, Whose},
+    life::{self, Birth, GONE_WITHIN},
     process::{Process, TaskCommand},
     shelf::Shelf,
     task::{Status, Stop, StopCode, Task},
 };
-
-/// How long killed processes may take to be gone. Only a failing disk keeps one for longer.
-const GONE_WITHIN: Duration = Duration::from_secs(60);
-
-/// How long to wait when it could not be found out whether they are.
-const AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// What the cluster is called and what its tasks run.
 #[derive(Debug, Clone)]
@@ -107,7 +102,7 @@ impl Cluster {
     /// If its folder cannot be used, or a process cannot be killed.
     pub fn open(config: Config, wake: Arc<Notify>) -> anyhow::Result<Self> {
         let shelf = Shelf::open(&config.folder)?;
-        let killed = leftovers::kill(Whose::Folder(shelf.tasks()), GONE_WITHIN)
+        let killed = leftovers::kill(Whose::Folder(&config.folder), GONE_WITHIN)
             .context("ending what is left of earlier tasks")?;
         if killed > 0 {
             tracing::warn!(
@@ -141,6 +136,11 @@ impl Cluster {
 
     pub(super) fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    /// What is woken when something changes.
+    pub(super) fn wake(&self) -> Arc<Notify> {
+        Arc::clone(&self.inner.wake)
     }
 
     /// The tasks that ECS would show.
@@ -211,28 +211,12 @@ impl Cluster {
         Ok(Started::Task(Box::new(task)))
     }
 
-    /// Starts the process of a task. The thread that starts it also sees it to its end, because the
-    /// process is told to end with its parent, and that is the thread and not the program.
     fn start(&self, id: &str, environment: Vec<(String, String)>) -> anyhow::Result<Arc<Process>> {
+        let Inner { config, shelf, .. } = &*self.inner;
+        let (mark, log) = (shelf.file(id), shelf.log(id));
+        let birth = Birth { task: id, command: &config.command, environment, mark, log };
         let (inner, task) = (Arc::clone(&self.inner), id.to_owned());
-        let (tell, told) = mpsc::channel();
-        let live = move || {
-            let shelf = &inner.shelf;
-            let started = inner.config.command.start(&shelf.file(&task), &environment, &shelf.log(&task));
-            let process = started.map(Arc::new);
-            let watched = process.as_ref().ok().map(Arc::clone);
-            // Who asked is still waiting for this.
-            let _told = tell.send(process);
-            if let Some(process) = watched {
-                inner.watch(&task, &process);
-            }
-        };
-        thread::Builder::new()
-            .name(format!("task-{id}"))
-            .spawn(live)
-            .context("starting the thread that watches a task")?;
-        let program = &self.inner.config.command.program;
-        told.recv()?.with_context(|| format!("starting {}", program.display()))
+        life::begin(birth, move |exit_code| inner.ended(&task, exit_code))
     }
 
     /// Tells a task to end: SIGTERM, and SIGKILL once the stop timeout is over. None if there is no such
@@ -247,17 +231,7 @@ impl Cluster {
             task.stopping_at = Some(Timestamp::now());
             task.stop = Some(Stop { code: StopCode::UserInitiated, reason: reason.to_owned() });
             inner.keep(&mut tasks, task.clone());
-            process.signal(Signal::TERM);
-            let timeout = inner.config.stop_timeout;
-            let escalation = Arc::clone(&process);
-            let escalate = move || {
-                if !escalation.ended_within(Some(timeout)) {
-                    escalation.signal(Signal::KILL);
-                }
-            };
-            if thread::Builder::new().name(format!("stop-{id}")).spawn(escalate).is_err() {
-                process.signal(Signal::KILL);
-            }
+            life::end(id, &process, inner.config.stop_timeout);
         }
         Some(task)
     }
@@ -285,16 +259,8 @@ impl Cluster {
 }
 
 impl Inner {
-    /// Sees a process to its end, and what it left behind too.
-    fn watch(&self, id: &str, process: &Process) {
-        process.ended_within(None);
-        process.signal(Signal::KILL);
-        let whose = Whose::Task { mark: &self.shelf.file(id), group: process.group() };
-        while let Err(error) = leftovers::kill(whose, GONE_WITHIN) {
-            tracing::error!(task = id, "ending what is left of a task, and trying again: {error}");
-            thread::park_timeout(AGAIN_AFTER);
-        }
-        let exit_code = process.reap();
+    /// Takes a task's end over: nothing of it runs any more.
+    fn ended(&self, id: &str, exit_code: io::Result<i32>) {
         let mut tasks = self.lock();
         tasks.running.remove(id);
         let Some(mut task) = tasks.known.get(id).cloned() else { return };
@@ -355,7 +321,8 @@ impl Inner {
     }
 }
 
-fn new_id() -> anyhow::Result<String> {
+/// 32 hexadecimal digits that nothing else has.
+pub(super) fn new_id() -> anyhow::Result<String> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("reading randomness: {error}"))?;
     Ok(hex::encode(bytes))

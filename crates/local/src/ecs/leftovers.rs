@@ -19,7 +19,7 @@ use super::process::{MARK, ended_within};
 /// Which processes are meant.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Whose<'a> {
-    /// Those of all tasks whose marks are in this folder.
+    /// Those of all tasks whose marks are in this folder or below it.
     Folder(&'a Path),
     /// Those of the task with this mark, or in its process group.
     Task { mark: &'a Path, group: Pid },

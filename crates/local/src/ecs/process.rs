@@ -4,7 +4,7 @@
 //! and no signal is sent after that: until then the kernel gives its number to nobody else.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs::OpenOptions,
     io,
     os::{
@@ -61,9 +61,7 @@ impl TaskCommand {
         let mut command = Command::new(&self.program);
         command.arg0(&self.name).args(&self.arguments).process_group(0);
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
-        // The user's own AWS profile, session or endpoints are not for here.
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.as_encoded_bytes().starts_with(b"AWS_"))
-        {
+        for (name, _) in std::env::vars_os().filter(|(name, _)| of_the_console(name)) {
             command.env_remove(name);
         }
         command.envs(self.environment.iter().map(|(name, value)| (name, value)));
@@ -83,6 +81,14 @@ impl TaskCommand {
             }
         }
     }
+}
+
+/// Whether a variable of this program's own environment leads to a console, this one or another whose
+/// file `env` was sourced. A task is told by name what it needs of that, so that what is a secret of the
+/// console, or of the user's AWS profile, reaches nobody by chance.
+fn of_the_console(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    [&b"AWS_"[..], b"RESTIC_", b"NIGHTKEEP_"].iter().any(|prefix| name.starts_with(prefix))
 }
 
 impl Process {

@@ -33,11 +33,6 @@ impl Shelf {
         Ok(shelf)
     }
 
-    /// The folder that all tasks' files are in.
-    pub(super) fn tasks(&self) -> &Path {
-        &self.tasks
-    }
-
     /// The file of a task.
     pub(super) fn file(&self, id: &str) -> PathBuf {
         self.tasks.join(id)

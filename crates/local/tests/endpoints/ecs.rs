@@ -7,7 +7,7 @@ use aws_sdk_ecs::{
     operation::run_task::{RunTaskError, RunTaskOutput},
     types::{ContainerOverride, KeyValuePair, Task, TaskOverride, TaskStopCode},
 };
-use nightkeep_local::ecs::{Cluster, Config, Ecs, TaskCommand};
+use nightkeep_local::ecs::{Cluster, Config, Ecs, Pace, Services, TaskCommand};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -45,7 +45,9 @@ impl Machine {
             folder: self.folder().to_owned(),
             stop_timeout: Duration::from_millis(300),
         };
-        serve(Arc::new(Ecs::new(Cluster::open(config, Arc::default()).unwrap()))).await
+        let cluster = Cluster::open(config, Arc::default()).unwrap();
+        let services = Services::open(&cluster, &[], &[], Pace::default()).unwrap();
+        serve(Arc::new(Ecs::new(cluster, services))).await
     }
 
     async fn client(&self) -> Client {
@@ -102,7 +104,7 @@ fn exit_code(task: &Task) -> Option<i32> {
     task.containers()[0].exit_code()
 }
 
-fn runs(pid: u32) -> bool {
+pub(crate) fn runs(pid: u32) -> bool {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with(['Z', 'X']))
 }

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
 mod ecs;
+mod guestbook;
+mod services;
 mod signatures;
 mod ssm;
 mod support;

@@ -7,7 +7,7 @@ use nightkeep_domain::cause::Cause;
 
 /// A call to S3 that failed after all its attempts.
 #[derive(Debug)]
-pub(super) enum Call {
+pub(crate) enum Call {
     /// S3 answered that it will not do it.
     Refused(String),
     /// There is no room left: an endpoint over a disk can say so.
@@ -19,7 +19,7 @@ pub(super) enum Call {
 }
 
 impl Call {
-    pub(super) fn of<E>(error: &SdkError<E>) -> Self
+    fn of<E>(error: &SdkError<E>) -> Self
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
@@ -45,7 +45,7 @@ impl Call {
     }
 
     /// The cause, given what was being done, such as “writing repository/config”.
-    pub(super) fn cause(self, doing: &str) -> Cause {
+    pub(crate) fn cause(self, doing: &str) -> Cause {
         let doing = doing.to_owned();
         let sentence = |why: String| why.trim_end_matches('.').to_owned();
         match self {
@@ -56,6 +56,15 @@ impl Call {
                 Cause::RepositoryDamaged { found: format!("{doing} failed, because the object is not there") }
             }
         }
+    }
+}
+
+impl<E> From<SdkError<E>> for Call
+where
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
+{
+    fn from(error: SdkError<E>) -> Self {
+        Self::of(&error)
     }
 }
 

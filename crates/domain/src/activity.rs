@@ -1,0 +1,64 @@
+//! An activity: the lasting trace of what is no row of the table: a restart, a source archive, a
+//! maintenance that somebody ended by hand.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    cause::Failure,
+    identifier::RecordId,
+    operation::{SourceArchive, Stage},
+    record::Status,
+};
+
+/// An activity, as it is stored and as the API gives it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Activity {
+    /// Its name for ever.
+    pub id: RecordId,
+    /// What was done.
+    pub kind: ActivityKind,
+    /// How it stands.
+    pub status: Status,
+    /// When it was started.
+    pub created_at: Timestamp,
+    /// When it ended, unless it is in progress.
+    pub finished_at: Option<Timestamp>,
+    /// Who asked for it.
+    pub requested_by: String,
+    /// The stages of its operation, as they went.
+    pub stages: Vec<Stage>,
+    /// Of a source archive that succeeded: where it is.
+    pub source_archive: Option<SourceArchive>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActivityKind {
+    /// Every service got a new deployment.
+    Restart,
+    /// The source code was packed.
+    SourceArchive,
+    /// Somebody ended the maintenance.
+    EndMaintenance,
+}
+
+impl Activity {
+    /// An activity that is about to begin.
+    pub fn new(id: RecordId, kind: ActivityKind, requested_by: String, now: Timestamp) -> Self {
+        Self {
+            id,
+            kind,
+            status: Status::InProgress,
+            created_at: now,
+            finished_at: None,
+            requested_by,
+            stages: Vec::new(),
+            source_archive: None,
+            failure: None,
+        }
+    }
+}

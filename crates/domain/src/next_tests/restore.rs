@@ -1,0 +1,146 @@
+//! A restore: what follows what, and what is put back.
+
+use super::{TASK, at, saved, seen, snapshots, stopped};
+use crate::{
+    cause::Cause,
+    identifier::{OperationId, RecordId},
+    next::{ATTEMPTS_TO_PUT_BACK, Ending, Settlement, Sight, Step, next, started},
+    operation::{Kind, Operation, Report, Restored, StageName, StageState},
+};
+
+fn safety() -> RecordId {
+    RecordId::new(at(0), [3; 10])
+}
+
+fn begun() -> Operation {
+    let id = OperationId::new(at(0), [1; 10]);
+    let mut operation =
+        Operation::new(id, Kind::Restore, RecordId::new(at(0), [2; 10]), "Maya".to_owned(), at(0));
+    let record = RecordId::new(at(0), [4; 10]);
+    operation.restored = Some(Restored { record, snapshots: snapshots(), safety_backup: safety() });
+    operation
+}
+
+/// The stage in progress, with its task at work.
+fn at_work(operation: &Operation) -> Operation {
+    let begun = saved(next(operation, &seen(Sight::NotLooked), at(1)));
+    let mut working = saved(started(&begun, TASK.to_owned(), at(1)));
+    working.attempt.as_mut().unwrap().claimed = true;
+    saved(next(&working, &seen(Sight::Alive), at(1)))
+}
+
+fn reported(operation: &Operation, report: Report) -> Step {
+    let mut operation = operation.clone();
+    operation.report = Some(report);
+    next(&operation, &seen(Sight::Alive), at(2))
+}
+
+fn closed(step: Step) -> (Operation, Ending) {
+    let Step::Close(operation, ending) = step else { panic!("a record was to end, not {step:?}") };
+    (*operation, ending)
+}
+
+fn failed() -> Report {
+    Report::Failed {
+        cause: Cause::LoadFailed {
+            source: "database".into(),
+            program: "psql".into(),
+            ended: "ended with exit status 3".into(),
+            said: "no such role".into(),
+        },
+    }
+}
+
+/// A restore whose safety backup has succeeded, at work on the data.
+fn restoring() -> Operation {
+    let (backed_up, _) = closed(reported(&at_work(&begun()), Report::BackedUp { snapshots: snapshots() }));
+    let mut operation = at_work(&backed_up);
+    operation.touched = true;
+    operation
+}
+
+fn names(operation: &Operation) -> Vec<(StageName, StageState)> {
+    operation.stages.iter().map(|stage| (stage.name, stage.state)).collect()
+}
+
+#[test]
+fn r6_the_restore_begins_only_once_the_safety_backup_has_its_ending() {
+    let (operation, ending) =
+        closed(reported(&at_work(&begun()), Report::BackedUp { snapshots: snapshots() }));
+    assert_eq!((ending.record, ending.outcome), (safety(), Ok(snapshots())));
+    assert_eq!(operation.current(), None);
+    let begun = saved(next(&operation, &seen(Sight::NotLooked), at(3)));
+    assert_eq!(begun.current().unwrap().1.name, StageName::Restore);
+}
+
+#[test]
+fn s13_when_the_safety_backup_fails_nothing_follows() {
+    let (operation, ending) = closed(reported(&at_work(&begun()), failed()));
+    assert_eq!(ending.record, safety());
+    assert!(ending.outcome.unwrap_err().happened.contains("no such role"));
+    assert_eq!(names(&operation), [(StageName::Backup, StageState::Failed)]);
+    assert!(matches!(
+        next(&operation, &seen(Sight::NotLooked), at(3)),
+        Step::Settle(Settlement::Failed { .. })
+    ));
+    let failure = operation.failure().unwrap();
+    assert!(failure.done.contains("not touched"), "{failure:?}");
+    assert!(!operation.leaves_maintenance_on());
+}
+
+#[test]
+fn s15_a_restore_that_has_touched_the_data_is_put_back() {
+    let operation = saved(reported(&restoring(), failed()));
+    assert_eq!(
+        names(&operation),
+        [
+            (StageName::Backup, StageState::Done),
+            (StageName::Restore, StageState::Failed),
+            (StageName::PutBack, StageState::ToCome),
+            (StageName::Redeploy, StageState::ToCome),
+        ]
+    );
+    let done = saved(reported(&at_work(&operation), Report::Restored));
+    assert_eq!(done.put_back(), Some(true));
+    assert!(!done.leaves_maintenance_on());
+    let failure = done.failure().unwrap();
+    assert!(failure.happened.contains("no such role") && failure.done.contains("put back"), "{failure:?}");
+}
+
+#[test]
+fn a_restore_that_has_not_touched_the_data_has_nothing_to_put_back() {
+    let mut operation = restoring();
+    operation.touched = false;
+    let operation = saved(reported(&operation, failed()));
+    assert_eq!(operation.put_back(), None);
+    assert!(operation.failure().unwrap().done.contains("not touched"));
+    assert!(matches!(next(&operation, &seen(Sight::NotLooked), at(3)), Step::Settle(_)));
+}
+
+#[test]
+fn s15_a_restore_whose_task_dies_is_put_back_and_not_tried_again() {
+    let operation = saved(next(&restoring(), &seen(stopped()), at(3)));
+    assert_eq!(names(&operation)[1], (StageName::Restore, StageState::Failed));
+    assert_eq!(names(&operation)[2], (StageName::PutBack, StageState::ToCome));
+}
+
+#[test]
+fn s15_putting_back_is_tried_more_than_once_and_then_maintenance_stays_on() {
+    let mut operation = saved(reported(&restoring(), failed()));
+    operation = at_work(&operation);
+    for number in 2..=ATTEMPTS_TO_PUT_BACK {
+        operation = saved(next(&operation, &seen(stopped()), at(3)));
+        assert_eq!(operation.attempt.as_ref().unwrap().number, number);
+        operation = saved(started(&operation, TASK.to_owned(), at(3)));
+    }
+    let operation = saved(next(&operation, &seen(stopped()), at(4)));
+    assert!(operation.leaves_maintenance_on());
+    assert!(matches!(
+        next(&operation, &seen(Sight::NotLooked), at(5)),
+        Step::Settle(Settlement::Failed { .. })
+    ));
+    let failure = operation.failure().unwrap();
+    assert_eq!(failure.code, "load_failed", "the first cause counts");
+    assert!(failure.done.contains("maintenance stays on") && failure.done.contains("137"), "{failure:?}");
+    assert!(failure.to_do.contains("end the maintenance by hand"), "{failure:?}");
+}

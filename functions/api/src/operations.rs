@@ -1,0 +1,172 @@
+//! What begins an operation: backups, restores, restarts, source archives. Each makes what is to be
+//! stored, and begins: one transaction.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use nightkeep_cloud::{Begin, Beginning, Use};
+use nightkeep_domain::{
+    activity::{Activity, ActivityKind},
+    confirmation::{Action, Typed},
+    identifier::{OperationId, RecordId},
+    notes::Notes,
+    operation::{Kind, Operation, Restored},
+    record::{Record, Trigger},
+};
+use serde::Deserialize;
+
+use crate::{
+    Api,
+    activities::ActivityView,
+    problem::{Body, Problem},
+    random,
+    records::{RecordView, record_id},
+    state::OperationView,
+};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BackupBody {
+    #[serde(default)]
+    notes: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestoreBody {
+    record_id: String,
+    #[serde(default)]
+    notes: String,
+    confirmation: Typed,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RestartBody {
+    confirmation: Typed,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceArchiveBody {}
+
+/// `POST /api/backups`
+pub(crate) async fn back_up(
+    State(api): State<Arc<Api>>,
+    Body(body): Body<BackupBody>,
+) -> Result<Response, Problem> {
+    let notes = Notes::new(&body.notes)?;
+    let (now, user) = ((api.clock)(), api.user.name.clone());
+    let mut record = Record::backup(RecordId::new(now, random()?), Trigger::Manual, notes, user.clone(), now);
+    let operation = Operation::new(OperationId::new(now, random()?), Kind::Backup, record.id, user, now);
+    record.stages.clone_from(&operation.stages);
+    begin(&api, &operation, std::slice::from_ref(&record), None, None).await?;
+    Ok(accepted("records", record.id, RecordView { record }))
+}
+
+/// `POST /api/restores`
+pub(crate) async fn restore(
+    State(api): State<Arc<Api>>,
+    Body(body): Body<RestoreBody>,
+) -> Result<Response, Problem> {
+    let notes = Notes::new(&body.notes)?;
+    let (now, user) = ((api.clock)(), api.user.name.clone());
+    let backup = api.ledger.record(record_id(&body.record_id)?).await?;
+    let backup = backup.ok_or_else(|| Problem::no_such_record(&body.record_id))?;
+    if !backup.restorable() {
+        return Err(Problem::not_restorable());
+    }
+    // Ids sort by their time: made in this order, the restore stands above its safety backup.
+    let safety_backup = RecordId::new(now, random()?);
+    let id = RecordId::new(later(now), random()?);
+    let restored = Restored { record: backup.id, snapshots: backup.snapshots, safety_backup };
+    let mut record = Record::restore(id, &restored, notes, user.clone(), now);
+    let mut safety = Record::backup(safety_backup, Trigger::Safety, Notes::default(), user.clone(), now);
+    let mut operation = Operation::new(OperationId::new(now, random()?), Kind::Restore, id, user, now);
+    operation.restored = Some(restored);
+    record.stages.clone_from(&operation.stages);
+    safety.stages = operation.stages[..1].to_vec();
+    let used = Use {
+        typed: &body.confirmation,
+        action: Action::Restore,
+        record_id: Some(backup.id),
+        user: &api.user.name,
+        now,
+    };
+    begin(&api, &operation, &[safety, record.clone()], None, Some(&used)).await?;
+    Ok(accepted("records", id, RecordView { record }))
+}
+
+/// `POST /api/restarts`
+pub(crate) async fn restart(
+    State(api): State<Arc<Api>>,
+    Body(body): Body<RestartBody>,
+) -> Result<Response, Problem> {
+    let (operation, activity) = activity(&api, Kind::Restart, ActivityKind::Restart)?;
+    let used = Use {
+        typed: &body.confirmation,
+        action: Action::Restart,
+        record_id: None,
+        user: &api.user.name,
+        now: operation.started_at,
+    };
+    begin(&api, &operation, &[], Some(&activity), Some(&used)).await?;
+    Ok(accepted("activity", activity.id, ActivityView { activity }))
+}
+
+/// `POST /api/source-archives`
+pub(crate) async fn archive_source(
+    State(api): State<Arc<Api>>,
+    Body(SourceArchiveBody {}): Body<SourceArchiveBody>,
+) -> Result<Response, Problem> {
+    let (operation, activity) = activity(&api, Kind::SourceArchive, ActivityKind::SourceArchive)?;
+    begin(&api, &operation, &[], Some(&activity), None).await?;
+    Ok(accepted("source-archives", activity.id, ActivityView { activity }))
+}
+
+fn activity(api: &Api, kind: Kind, activity: ActivityKind) -> Result<(Operation, Activity), Problem> {
+    let (now, user) = ((api.clock)(), api.user.name.clone());
+    let mut activity = Activity::new(RecordId::new(now, random()?), activity, user.clone(), now);
+    let operation = Operation::new(OperationId::new(now, random()?), kind, activity.id, user, now);
+    activity.stages.clone_from(&operation.stages);
+    Ok((operation, activity))
+}
+
+async fn begin(
+    api: &Api,
+    operation: &Operation,
+    records: &[Record],
+    activity: Option<&Activity>,
+    confirmation: Option<&Use<'_>>,
+) -> Result<(), Problem> {
+    let settings = api.settings.load().await?;
+    let message = &settings.maintenance_message;
+    let beginning = Beginning { operation, records, activity, confirmation, message };
+    match api.ledger.begin(&beginning).await? {
+        Begin::Begun => {
+            let (id, record, kind) = (operation.id, operation.record_id, operation.kind.word());
+            tracing::info!(operation = %id, %record, kind, user = api.user.name, "operation begun");
+            Ok(())
+        }
+        Begin::Busy(operation) => {
+            Err(Problem::busy(operation.map(|operation| OperationView::new(*operation, None))))
+        }
+        Begin::Unconfirmed => Err(Problem::unconfirmed()),
+        Begin::NotRestorable => Err(Problem::not_restorable()),
+    }
+}
+
+fn accepted(collection: &str, id: RecordId, view: impl serde::Serialize) -> Response {
+    (StatusCode::ACCEPTED, [(header::LOCATION, format!("/api/{collection}/{id}"))], Json(view))
+        .into_response()
+}
+
+/// A millisecond later: the resolution of an id.
+fn later(now: jiff::Timestamp) -> jiff::Timestamp {
+    now.saturating_add(jiff::SignedDuration::from_millis(1)).unwrap_or(now)
+}
