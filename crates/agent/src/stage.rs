@@ -24,6 +24,7 @@ use crate::{
     restore::{self, Blobs},
     s3::Bucket,
     source_archive,
+    sources::Empty,
     storage::Storage,
 };
 
@@ -65,7 +66,8 @@ impl Stage<'_> {
         settings: &Settings,
         store: SettingsStore,
     ) -> anyhow::Result<Report> {
-        backup::check(application)?;
+        let empty = if operation.restored.is_some() { Empty::Allowed } else { Empty::Refused };
+        backup::check(application, empty)?;
         self.settle(settings.settle_seconds)?;
         let before = self.runtime.block_on(patiently(|| self.ledger.newest_snapshots()))?;
         let archive = self.archive(store)?;
@@ -76,6 +78,7 @@ impl Stage<'_> {
             archive: &archive,
             application,
             record,
+            empty,
             before: &before,
             tally: &self.tally,
             now: Timestamp::now,

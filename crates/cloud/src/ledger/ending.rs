@@ -29,7 +29,8 @@ impl Ledger {
         let record =
             self.record_ending(&ending.record.to_string(), failure, snapshots, &ending.stages, now)?;
         let mut items = vec![TransactWriteItem::builder().put(put).build(), built(record, &doing)?];
-        if failure.is_none() {
+        // A safety backup of nothing saves nothing.
+        if Size::of(snapshots).files > 0 {
             items.push(built(self.last_success(now), &doing)?);
         }
         self.transact(items, &doing).await?.map_err(|_| changed(doing))
