@@ -243,7 +243,7 @@ impl Console {
 
     /// The processes that work as agents of this console now.
     pub fn agents(&self) -> Vec<Pid> {
-        let marker = format!("NIGHTKEEP_TASK={}/", self.state_folder().display());
+        let marker = format!("NIGHTKEEP_TASK={}/ecs/tasks/", self.state_folder().display());
         let processes = fs::read_dir("/proc").expect("/proc").flatten();
         let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw));
         let ours = |pid: &Pid| {

@@ -155,6 +155,32 @@ fn ravage_lightly(tree: &Path) {
     fs::write(tree.join("new"), "new").unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn r5_a_folder_that_has_lost_everything_is_restored() {
+    let folder = tempfile::tempdir().unwrap();
+    let tree = folder.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    plant(&tree, 300).unwrap();
+    let before = portrait(&tree);
+    let console = Console::start(&directory("files", &tree)).await;
+    let backup = console.good_backup().await;
+    for entry in fs::read_dir(&tree).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            fs::remove_dir_all(path).unwrap()
+        } else {
+            fs::remove_file(path).unwrap()
+        }
+    }
+    let restored = console.good_restore(id(&backup)).await;
+    assert_same(&before, &portrait(&tree));
+    let safety = console.record(restored["safety_backup"].as_str().unwrap()).await;
+    assert_eq!((&safety["status"], &safety["size"]["files"]), (&json!("SUCCESS"), &json!(0)));
+    let last = console.get("/api/state").await["nightly"]["last_success_at"].take();
+    assert_eq!(last, backup["finished_at"], "a backup of nothing is no success to count on");
+    restic::check(&console);
+}
+
 /// A disk of its own, unmounted at the end.
 struct Disk<'a>(&'a Path);
 

@@ -23,7 +23,7 @@ use crate::{
     engine_log,
     progress::Tally,
     repository::{Archive, size},
-    sources::{self, Directory, Dump},
+    sources::{self, Directory, Dump, Empty},
 };
 
 /// What a backup needs to know.
@@ -31,6 +31,8 @@ pub(crate) struct Backup<'a> {
     pub(crate) archive: &'a Archive,
     pub(crate) application: &'a Application,
     pub(crate) record: RecordId,
+    /// Whether folders may be empty.
+    pub(crate) empty: Empty,
     /// The snapshots of the newest successful backup.
     pub(crate) before: &'a [Snapshot],
     pub(crate) tally: &'a Arc<Tally>,
@@ -44,14 +46,14 @@ enum Checked<'a> {
 }
 
 /// Looks whether every source is there, before anything is opened or written.
-pub(crate) fn check(application: &Application) -> Result<(), Cause> {
-    application.sources.iter().try_for_each(|source| checked(source).map(|_| ()))
+pub(crate) fn check(application: &Application, empty: Empty) -> Result<(), Cause> {
+    application.sources.iter().try_for_each(|source| checked(source, empty).map(|_| ()))
 }
 
-fn checked(source: &Source) -> Result<Checked<'_>, Cause> {
+fn checked(source: &Source, empty: Empty) -> Result<Checked<'_>, Cause> {
     let name = source.name.as_str();
     Ok(match &source.origin {
-        Origin::Directory(folder) => Checked::Directory { name, root: sources::check(name, folder)? },
+        Origin::Directory(folder) => Checked::Directory { name, root: sources::check(name, folder, empty)? },
         Origin::Dump { dump, load: _ } => Checked::Dump { name, command: dump },
     })
 }
@@ -59,8 +61,12 @@ fn checked(source: &Source) -> Result<Checked<'_>, Cause> {
 impl Backup<'_> {
     /// Makes the backup.
     pub(crate) fn run(&self) -> anyhow::Result<Vec<Snapshot>> {
-        let sources: Vec<Checked<'_>> =
-            self.application.sources.iter().map(checked).collect::<Result<_, _>>()?;
+        let sources: Vec<Checked<'_>> = self
+            .application
+            .sources
+            .iter()
+            .map(|source| checked(source, self.empty))
+            .collect::<Result<_, _>>()?;
         // An earlier attempt that was cut short may have left some.
         self.archive.discard(self.record)?;
         let result = thread::scope(|scope| {

@@ -9,6 +9,7 @@ use nightkeep_cloud::{Error, Kind, Ledger};
 use nightkeep_domain::operation::{Assignment, Progress};
 use tokio::{
     runtime::Runtime,
+    sync::Notify,
     task::JoinHandle,
     time::{Instant, MissedTickBehavior, interval, sleep},
 };
@@ -31,7 +32,10 @@ const LONGEST_UNHEARD: Duration = Duration::from_secs(600);
 const ATTEMPTS: u32 = 40;
 
 /// Writes progress while the stage runs.
-pub(crate) struct Reporter(JoinHandle<()>);
+pub(crate) struct Reporter {
+    writing: JoinHandle<()>,
+    stop: Arc<Notify>,
+}
 
 impl Reporter {
     /// Starts to report.
@@ -41,14 +45,19 @@ impl Reporter {
         assignment: Assignment,
         tally: Arc<Tally>,
     ) -> Self {
-        Self(runtime.spawn(async move {
+        let stop = Arc::new(Notify::new());
+        let told = Arc::clone(&stop);
+        let writing = runtime.spawn(async move {
             let mut ticks = interval(EVERY);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             let mut written: Option<Progress> = None;
             let mut unchanged = 0;
             let mut heard = Instant::now();
             loop {
-                ticks.tick().await;
+                tokio::select! {
+                    () = told.notified() => return,
+                    _ = ticks.tick() => {}
+                }
                 let progress = tally.progress(Timestamp::now());
                 let same = written
                     .as_ref()
@@ -76,14 +85,16 @@ impl Reporter {
                     Err(error) => tracing::warn!("{error}"),
                 }
             }
-        }))
+        });
+        Self { writing, stop }
     }
 
-    /// Stops to report; nothing is written after it.
+    /// Stops to report. A write under way is finished first: nothing of it may meet what comes next.
     pub(crate) fn stop(self, runtime: &Runtime) {
-        self.0.abort();
-        // It was cancelled, which is what was asked for.
-        let _ = runtime.block_on(self.0);
+        self.stop.notify_one();
+        if let Err(error) = runtime.block_on(self.writing) {
+            tracing::error!("writing the progress: {error}");
+        }
     }
 }
 
@@ -94,7 +105,10 @@ pub(crate) async fn patiently<T, F: Future<Output = Result<T, Error>>>(
     let mut attempt = 0;
     loop {
         match call().await {
-            Err(error) if matches!(error.kind, Kind::Throttled | Kind::Unavailable) && attempt < ATTEMPTS => {
+            Err(error)
+                if matches!(error.kind, Kind::Throttled | Kind::Unavailable | Kind::Contended)
+                    && attempt < ATTEMPTS =>
+            {
                 tracing::warn!(attempt, "{error}");
                 sleep(Duration::from_millis(250 << attempt.min(6)).min(Duration::from_secs(15))).await;
                 attempt += 1;

@@ -37,21 +37,32 @@ pub(crate) struct Archive {
     tally: Arc<Tally>,
 }
 
+/// What to do when there is no repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Absent {
+    Make,
+    Refuse,
+}
+
 /// Which snapshots belong to a record: they carry its id as a tag.
 pub(crate) fn tag(record: RecordId) -> String {
     record.to_string()
 }
 
 impl Archive {
-    /// Opens the repository in `storage`, and makes it if there is none.
+    /// Opens the repository in `storage`, and makes it if there is none and it may.
     pub(crate) fn open(
         storage: Arc<Storage>,
         cache: PathBuf,
         keys: Keys,
         tally: Arc<Tally>,
+        absent: Absent,
     ) -> anyhow::Result<Self> {
         let archive = Self { storage, cache, keys, tally };
         if archive.list(FileType::Config)?.is_empty() {
+            if absent == Absent::Refuse {
+                return Err(Cause::RepositoryDamaged { found: "there is none".to_owned() }.into());
+            }
             archive.make()?;
         } else {
             archive.unlock()?;

@@ -28,7 +28,11 @@ use self::{
     tree::Tree,
     upload::Upload,
 };
-use crate::{progress::Tally, s3::Bucket, sources};
+use crate::{
+    progress::Tally,
+    s3::Bucket,
+    sources::{self, Empty},
+};
 
 /// What the folder is called in progress and failures.
 const SOURCE: &str = "source code";
@@ -52,7 +56,7 @@ pub(crate) fn make(
     tally: &Tally,
     with_git: bool,
 ) -> anyhow::Result<Made> {
-    let tree = Tree::new(sources::check(SOURCE, folder)?, with_git);
+    let tree = Tree::new(sources::check(SOURCE, folder, Empty::Refused)?, with_git);
     tally.begin(SOURCE);
     let upload = Upload::begin(bucket, key)?;
     let (parts, size_bytes) = send(&upload, &tree, tally)?;

@@ -6,6 +6,6 @@ mod dump;
 
 pub(crate) use self::{
     command::{ended, last_words, spoken},
-    directory::{Directory, check, count, path_of, reason},
+    directory::{Directory, Empty, check, count, path_of, reason},
     dump::Dump,
 };

@@ -20,10 +20,11 @@ use crate::{
     backup::{self, Backup},
     progress::Tally,
     report::patiently,
-    repository::{Archive, Keys},
+    repository::{Absent, Archive, Keys},
     restore::{self, Blobs},
     s3::Bucket,
     source_archive,
+    sources::Empty,
     storage::Storage,
 };
 
@@ -52,7 +53,14 @@ impl Stage<'_> {
                     restored.ok_or_else(|| wrong("the operation names no backup to restore".to_owned()))?;
                 self.restore(&snapshots.snapshots, &application, store)
             }
-            StageName::PutBack => self.restore(&operation.snapshots, &application, store),
+            StageName::PutBack => {
+                // What the restore has not written needs no putting back.
+                let restored = operation.restored.iter().flat_map(|restored| &restored.snapshots);
+                let names: Vec<&str> = restored.map(|snapshot| snapshot.source.as_str()).collect();
+                let mut snapshots = operation.snapshots.clone();
+                snapshots.retain(|snapshot| names.contains(&snapshot.source.as_str()));
+                self.restore(&snapshots, &application, store)
+            }
             StageName::Archive => self.archive_source(operation, &application),
             StageName::Redeploy => Err(wrong("services are redeployed without an agent".to_owned()).into()),
         }
@@ -65,10 +73,11 @@ impl Stage<'_> {
         settings: &Settings,
         store: SettingsStore,
     ) -> anyhow::Result<Report> {
-        backup::check(application)?;
+        let empty = if operation.restored.is_some() { Empty::Allowed } else { Empty::Refused };
+        backup::check(application, empty)?;
         self.settle(settings.settle_seconds)?;
         let before = self.runtime.block_on(patiently(|| self.ledger.newest_snapshots()))?;
-        let archive = self.archive(store)?;
+        let archive = self.archive(store, Absent::Make)?;
         // The safety backup of a restore has a record of its own.
         let record =
             operation.restored.as_ref().map_or(operation.record_id, |restored| restored.safety_backup);
@@ -76,6 +85,7 @@ impl Stage<'_> {
             archive: &archive,
             application,
             record,
+            empty,
             before: &before,
             tally: &self.tally,
             now: Timestamp::now,
@@ -104,7 +114,7 @@ impl Stage<'_> {
             .iter()
             .map(|snapshot| Ok((snapshot, target(application, &snapshot.source)?)))
             .collect::<Result<Vec<_>, Cause>>()?;
-        let archive = self.archive(store)?;
+        let archive = self.archive(store, Absent::Refuse)?;
         let result = self.restore_from(&archive, &sources);
         // What the storage met comes first: the rest only followed from it.
         if result.is_err() {
@@ -175,7 +185,7 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn archive(&self, store: SettingsStore) -> anyhow::Result<Archive> {
+    fn archive(&self, store: SettingsStore, absent: Absent) -> anyhow::Result<Archive> {
         let cache = &self.config.cache;
         std::fs::create_dir_all(cache).map_err(|error| Cause::LocalDisk {
             doing: format!("creating the cache folder {}", cache.display()),
@@ -183,7 +193,13 @@ impl Stage<'_> {
         })?;
         let handle = self.runtime.handle().clone();
         let storage = Storage::new(self.shared, self.config.bucket.clone(), handle.clone());
-        Archive::open(Arc::new(storage), cache.clone(), Keys::load(store, handle)?, Arc::clone(&self.tally))
+        Archive::open(
+            Arc::new(storage),
+            cache.clone(),
+            Keys::load(store, handle)?,
+            Arc::clone(&self.tally),
+            absent,
+        )
     }
 }
 

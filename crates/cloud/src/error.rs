@@ -24,6 +24,8 @@ pub enum Kind {
     NotFound,
     /// A condition did not hold: somebody else was faster.
     Conflict,
+    /// Another transaction was at the same item at that moment; neither has won. It passes at once.
+    Contended,
     /// Too many requests.
     Throttled,
     /// Not allowed, or not valid: asking again gives the same answer.
@@ -38,7 +40,7 @@ impl Error {
     /// Whether asking again can succeed.
     pub fn retryable(&self) -> bool {
         match self.kind {
-            Kind::Throttled | Kind::Unavailable | Kind::Conflict => true,
+            Kind::Throttled | Kind::Unavailable | Kind::Conflict | Kind::Contended => true,
             Kind::NotFound | Kind::Denied | Kind::Corrupt => false,
         }
     }
@@ -68,7 +70,8 @@ impl Error {
     {
         let code = error.code().map(str::to_owned);
         let kind = match (&error, code.as_deref()) {
-            (_, Some("ConditionalCheckFailedException" | "TransactionConflictException")) => Kind::Conflict,
+            (_, Some("ConditionalCheckFailedException")) => Kind::Conflict,
+            (_, Some("TransactionConflictException")) => Kind::Contended,
             (_, Some("ResourceNotFoundException" | "ParameterNotFound" | "NoSuchKey" | "NotFound")) => {
                 Kind::NotFound
             }

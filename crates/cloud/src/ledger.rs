@@ -30,7 +30,8 @@ use aws_sdk_dynamodb::{
 };
 use nightkeep_domain::{
     activity::Activity,
-    operation::Operation,
+    identifier::OperationId,
+    operation::{Operation, Progress},
     record::{Record, RecordKind, Status},
     state::{Services, State},
 };
@@ -42,6 +43,24 @@ pub use self::{
     records::{Edit, Page},
 };
 use crate::{Error, Kind};
+
+/// How far an agent is, and at what.
+#[derive(Debug, Serialize, serde::Deserialize)]
+struct ProgressItem {
+    operation: OperationId,
+    stage: usize,
+    #[serde(flatten)]
+    progress: Progress,
+}
+
+impl ProgressItem {
+    fn is_of(&self, operation: Option<&Operation>) -> bool {
+        operation.is_some_and(|operation| {
+            operation.id == self.operation
+                && operation.current().is_some_and(|(position, _)| position == self.stage)
+        })
+    }
+}
 
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
@@ -103,10 +122,11 @@ impl Ledger {
             .await
             .map_err(|error| Error::of(doing, error))?;
         let mut state = State::default();
+        let mut progress = None;
         for item in answer.items.unwrap_or_default() {
             match item.get("sk").and_then(|sk| sk.as_s().ok()).map(String::as_str) {
                 Some("operation") => state.operation = Some(from_item(item, "the operation")?),
-                Some("progress") => state.progress = Some(from_item(item, "the progress")?),
+                Some("progress") => progress = Some(from_item::<ProgressItem>(item, "the progress")?),
                 Some("maintenance") => state.maintenance = from_item(item, "the maintenance flag")?,
                 Some("application") => state.application = from_item(item, "the application’s facts")?,
                 Some("schedule") => state.schedule = from_item(item, "the schedule’s facts")?,
@@ -114,9 +134,9 @@ impl Ledger {
                 Some(_) | None => {}
             }
         }
-        if state.operation.is_none() {
-            state.progress = None;
-        }
+        // What an earlier stage, or an earlier operation, has left says nothing about this one.
+        state.progress =
+            progress.filter(|found| found.is_of(state.operation.as_ref())).map(|found| found.progress);
         Ok(state)
     }
 
@@ -281,10 +301,15 @@ impl Ledger {
                     format!("the transaction was canceled: {}", canceled.message().unwrap_or_default()),
                 ));
             }
-            tokio::time::sleep(Duration::from_millis(20) * (1 << attempt.min(5))).await;
+            tokio::time::sleep(pause(attempt)).await;
         }
         Err(Error::new(Kind::Throttled, doing, "it met other writers again and again"))
     }
+}
+
+/// How long to wait before a write that met another one is tried again.
+fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(20) * (1 << attempt.min(5))
 }
 
 fn built(update: UpdateBuilder, doing: &str) -> Result<TransactWriteItem, Error> {

@@ -39,13 +39,12 @@ impl Services {
                 .send()
                 .await
                 .map_err(|error| Error::of(doing.clone(), error))?;
-            if let Some(failure) = answer.failures().first() {
-                let service = failure.arn().unwrap_or_default();
-                let reason = failure.reason().unwrap_or("no reason given");
-                return Err(Error::new(Kind::NotFound, doing, format!("{service}: {reason}")));
-            }
             let active = answer.services().iter().filter(|service| service.status() != Some("INACTIVE"));
             seen.extend(active.map(seen_service));
+        }
+        let known = |name: &&String| seen.iter().any(|service: &SeenService| service.is_named(name));
+        if let Some(unknown) = names.iter().find(|name| !known(name)) {
+            return Err(Error::new(Kind::NotFound, doing, format!("there is no service {unknown}")));
         }
         seen.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(seen)
@@ -103,6 +102,9 @@ fn seen_service(service: &Service) -> SeenService {
 fn seen_deployment(deployment: &Deployment) -> SeenDeployment {
     SeenDeployment {
         id: deployment.id().unwrap_or_default().to_owned(),
+        created_at: deployment
+            .created_at()
+            .and_then(|at| jiff::Timestamp::new(at.secs(), i32::try_from(at.subsec_nanos()).ok()?).ok()),
         rollout: match deployment.rollout_state() {
             Some(DeploymentRolloutState::Failed) => Rollout::Failed,
             Some(DeploymentRolloutState::InProgress) => Rollout::InProgress,

@@ -149,6 +149,11 @@ pub enum Cause {
         /// The longest time, in seconds.
         limit_seconds: u64,
     },
+    /// ECS does not show the application's services.
+    ServicesUnknown {
+        /// What ECS said.
+        why: String,
+    },
     /// A service's new deployment failed.
     ServiceFailed {
         /// The service's name.
@@ -208,52 +213,68 @@ impl Cause {
             Self::TaskNotStarted { .. } => "task_not_started",
             Self::TaskVanished { .. } => "task_vanished",
             Self::TookTooLong { .. } => "took_too_long",
+            Self::ServicesUnknown { .. } => "services_unknown",
             Self::ServiceFailed { .. } => "service_failed",
             Self::ServiceNotSteady { .. } => "service_not_steady",
             Self::Unexpected { .. } => "unexpected",
         }
     }
 
-    /// What this cause, in this stage of this kind of operation, means to a person when nothing was
-    /// left to make good.
-    pub fn failure(&self, kind: Kind, stage: StageName) -> Failure {
-        let (done, again) = match (kind, stage) {
-            (Kind::Backup, _) => {
-                ("Nothing incomplete was kept, and the application is available.", "then start a new backup")
-            }
-            (Kind::Restore, StageName::Redeploy) => (
-                "The data is as the backup holds it, and maintenance has ended.",
-                "then restart the services, or restore the safety backup to go back",
-            ),
-            (Kind::Restore, _) => {
-                ("The data was not touched, and the application is available.", "then restore again")
-            }
-            (Kind::Restart, _) => {
-                ("The data was not touched, and maintenance has ended.", "then restart again")
-            }
-            (Kind::SourceArchive, _) => ("The application was not affected.", "then try again"),
-        };
-        self.said(stage, done, again)
+    /// What this cause means to a person as the end of a restore's safety backup, while the restore has
+    /// not ended yet.
+    pub fn failure_of_safety_backup(&self) -> Failure {
+        self.said(StageName::Backup, "Nothing incomplete was kept.", "then restore again")
     }
 
-    /// What this cause means to a person as the end of `operation`, in this stage of it.
-    pub fn failure_of(&self, operation: &Operation, stage: StageName) -> Failure {
-        match operation.put_back() {
-            None => self.failure(operation.kind, stage),
-            Some(true) => self.said(
-                stage,
-                "The data was put back from the safety backup, as it was before, and the application is available.",
+    /// What this cause means to a person as the end of `operation`, in this stage of it. `stays` says
+    /// that the application stays under maintenance, because it was before.
+    pub fn failure_of(&self, operation: &Operation, stage: StageName, stays: bool) -> Failure {
+        let up = if stays {
+            "the application stays under maintenance, as it was before"
+        } else {
+            "the application is available"
+        };
+        let later = || operation.later_cause.as_ref().map(|cause| cause.happened("")).unwrap_or_default();
+        let (done, again) = match (operation.kind, stage, operation.put_back()) {
+            (_, _, Some(false)) => (
+                format!(
+                    "Putting the data back from the safety backup failed too: {} The data may be incomplete, \
+                     so maintenance stays on.",
+                    later()
+                ),
+                "then restore the safety backup, or end the maintenance by hand",
+            ),
+            (_, _, Some(true)) if operation.failed_last(StageName::Redeploy) => (
+                format!(
+                    "The data was put back from the safety backup, as it was before, but then the services \
+                     failed: {} Maintenance has not been kept for that.",
+                    later()
+                ),
+                "then restart the services",
+            ),
+            (_, _, Some(true)) => (
+                format!("The data was put back from the safety backup, as it was before, and {up}."),
                 "then restore again",
             ),
-            Some(false) => {
-                let why = operation.put_back_cause.as_ref().map(|cause| cause.happened("")).unwrap_or_default();
-                let done = format!(
-                    "Putting the data back from the safety backup failed too: {why} The data may be incomplete, \
-                     so maintenance stays on."
-                );
-                self.said(stage, &done, "then restore the safety backup, or end the maintenance by hand")
+            (Kind::Backup, _, None) => {
+                (format!("Nothing incomplete was kept, and {up}."), "then start a new backup")
             }
-        }
+            (Kind::Restore, StageName::Redeploy, None) => (
+                format!("The data is as the backup holds it, and {up} as far as its services go."),
+                "then restart the services, or restore the safety backup to go back",
+            ),
+            (Kind::Restore, _, None) => {
+                (format!("The data was not touched, and {up}."), "then restore again")
+            }
+            (Kind::Restart, _, None) => (
+                format!("The data was not touched, and {up} as far as its services go."),
+                "then restart again",
+            ),
+            (Kind::SourceArchive, _, None) => {
+                ("The application was not affected.".to_owned(), "then try again")
+            }
+        };
+        self.said(stage, &done, again)
     }
 
     fn said(&self, stage: StageName, done: &str, again: &str) -> Failure {
@@ -316,6 +337,7 @@ impl Cause {
                 let limit = duration(*limit_seconds);
                 format!("The stage{stage} took longer than {limit} and was stopped.")
             }
+            Self::ServicesUnknown { why } => format!("The services could not be replaced: {why}."),
             Self::ServiceFailed { service, why } => {
                 format!("The service “{service}” did not come up: {why}.")
             }
@@ -380,6 +402,9 @@ impl Cause {
             Self::TookTooLong { .. } => {
                 "Find out what is slow, or allow more time in the settings".to_owned()
             }
+            Self::ServicesUnknown { .. } => {
+                "Check the setting “services”, and that the worker may see the cluster".to_owned()
+            }
             Self::ServiceFailed { service, .. } | Self::ServiceNotSteady { service, .. } => {
                 format!("Look at the events and the log of the service “{service}”")
             }
@@ -415,7 +440,10 @@ fn duration(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::identifier::{OperationId, RecordId};
 
     #[test]
     fn s23_a_failure_names_what_was_being_done_to_what_and_why() {
@@ -425,7 +453,10 @@ mod tests {
             ended: "ended with exit status 3".into(),
             said: "connection refused\n".into(),
         };
-        let failure = cause.failure(Kind::Backup, StageName::Backup);
+        let id = OperationId::new(Timestamp::UNIX_EPOCH, [1; 10]);
+        let record = RecordId::new(Timestamp::UNIX_EPOCH, [2; 10]);
+        let backup = Operation::new(id, Kind::Backup, record, "Maya".to_owned(), Timestamp::UNIX_EPOCH);
+        let failure = cause.failure_of(&backup, StageName::Backup, false);
         assert_eq!(failure.code, "dump_failed");
         for expected in ["database", "pg_dump", "exit status 3", "connection refused"] {
             assert!(failure.happened.contains(expected), "{}", failure.happened);

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::{
     cause::{Cause, Failure},
     identifier::RecordId,
-    operation::{Assignment, Attempt, Kind, Operation, Report, SeenService, Stage, StageName, StageState},
+    operation::{Assignment, Attempt, Operation, Report, SeenService, Stage, StageName, StageState},
     record::Snapshot,
 };
 
@@ -21,8 +21,12 @@ pub use self::redeploy::deployed;
 /// not tried again but put back: what broke it may break it again, and the application waits.
 pub const ATTEMPTS: u32 = 2;
 
-/// How often the safety backup is put back before people are needed.
+/// How often the safety backup is put back, however it fails, before people are needed.
 pub const ATTEMPTS_TO_PUT_BACK: u32 = 3;
+
+/// How long to wait before the safety backup is put back for the second time, and twice as long before
+/// the third: what broke the restore may break it too, and pass.
+pub const PAUSE_TO_PUT_BACK: SignedDuration = SignedDuration::from_secs(15);
 
 /// How long a task that was started may be invisible before it is started again with the same token:
 /// what ECS shows lags behind what it did.
@@ -54,8 +58,9 @@ pub enum Sight {
 pub struct Seen {
     /// What ECS shows of the attempt's task.
     pub task: Sight,
-    /// What ECS shows of the application's services; looked at while they are redeployed.
-    pub services: Option<Vec<SeenService>>,
+    /// What ECS shows of the application's services, or why it will not show them. Looked at while they
+    /// are redeployed; none if it could not be asked just now.
+    pub services: Option<Result<Vec<SeenService>, String>>,
     /// How long a stage may take.
     pub longest_stage: SignedDuration,
 }
@@ -152,9 +157,16 @@ fn next_of_task(operation: &Operation, position: usize, stage: &Stage, seen: &Se
         return save(operation, |operation| operation.attempt = Some(attempt_number(1, now)));
     };
     let taken = stage.started_at.map(|began| now.duration_since(began)).unwrap_or_default();
+    let pause = match (stage.name, attempt.number) {
+        (StageName::PutBack, number @ 2..) => PAUSE_TO_PUT_BACK * (1 << (number - 2).min(8)),
+        _ => SignedDuration::ZERO,
+    };
+    if attempt.task.is_none() && now.duration_since(attempt.decided_at) < pause {
+        return Step::Wait;
+    }
     let Some(task) = &attempt.task else {
         return if !attempt.claimed && now.duration_since(attempt.decided_at) > PATIENCE {
-            save(operation, |operation| fail(operation, position, not_started(), now))
+            save(operation, |operation| give_up(operation, position, not_started(), now))
         } else {
             Step::Act(run_task(operation, position, attempt))
         };
@@ -165,21 +177,30 @@ fn next_of_task(operation: &Operation, position: usize, stage: &Stage, seen: &Se
             let vanished = Cause::TaskVanished { exit_code: *exit_code, why: why.clone() };
             end_attempt(operation, position, vanished, now);
         }),
-        Sight::Missing
-            if attempt.sighted || (attempt.claimed && now.duration_since(attempt.asked_at) > LAG) =>
-        {
-            save(operation, |operation| {
+        Sight::Missing if attempt.sighted || attempt.claimed => match attempt.missing_since {
+            None => save(operation, |operation| {
+                if let Some(attempt) = &mut operation.attempt {
+                    attempt.missing_since = Some(now);
+                }
+            }),
+            Some(since) if now.duration_since(since) <= LAG => Step::Wait,
+            Some(_) => save(operation, |operation| {
                 let why = "ECS no longer knows it".to_owned();
                 end_attempt(operation, position, Cause::TaskVanished { exit_code: None, why }, now);
-            })
-        }
-        Sight::Missing if !attempt.claimed && now.duration_since(attempt.decided_at) > PATIENCE => {
-            save(operation, |operation| fail(operation, position, not_started(), now))
+            }),
+        },
+        Sight::Missing if now.duration_since(attempt.decided_at) > PATIENCE => {
+            save(operation, |operation| give_up(operation, position, not_started(), now))
         }
         Sight::Missing if now.duration_since(attempt.asked_at) > LAG => {
             Step::Act(run_task(operation, position, attempt))
         }
         Sight::Missing => Step::Wait,
+        Sight::Alive if attempt.missing_since.is_some() => save(operation, |operation| {
+            if let Some(attempt) = &mut operation.attempt {
+                attempt.missing_since = None;
+            }
+        }),
         Sight::Alive if attempt.stopping.is_some() => Step::Act(Act::StopTask { task: task.clone() }),
         Sight::Alive if taken > seen.longest_stage => save(operation, |operation| {
             if let Some(attempt) = &mut operation.attempt {
@@ -209,7 +230,7 @@ pub fn started(operation: &Operation, task: String, now: Timestamp) -> Step {
 pub fn refused(operation: &Operation, cause: Cause, now: Timestamp) -> Step {
     save(operation, |operation| {
         if let Some((position, _)) = operation.current() {
-            fail(operation, position, cause, now);
+            give_up(operation, position, cause, now);
         }
     })
 }
@@ -240,7 +261,20 @@ fn take_report(operation: &mut Operation, position: usize, report: Report, now: 
             operation.source_archive = Some(source_archive);
             end_stage(operation, position, StageState::Done, now);
         }
-        Report::Failed { cause } => fail(operation, position, cause, now),
+        Report::Failed { cause } => give_up(operation, position, cause, now),
+    }
+}
+
+/// An attempt has failed, and its task is no longer at work: the stage has failed, unless it is the one
+/// that makes a failure good, which is tried again.
+fn give_up(operation: &mut Operation, position: usize, cause: Cause, now: Timestamp) {
+    let number = operation.attempt.as_ref().map_or(0, |attempt| attempt.number);
+    if operation.stages[position].name == StageName::PutBack && number < ATTEMPTS_TO_PUT_BACK {
+        operation.attempt = Some(attempt_number(number + 1, now));
+        operation.report = None;
+        operation.later_cause = Some(cause);
+    } else {
+        fail(operation, position, cause, now);
     }
 }
 
@@ -266,10 +300,10 @@ fn end_attempt(operation: &mut Operation, position: usize, vanished: Cause, now:
 /// followed by putting it back.
 fn fail(operation: &mut Operation, position: usize, cause: Cause, now: Timestamp) {
     let name = operation.stages[position].name;
-    if name == StageName::PutBack {
-        operation.put_back_cause = Some(cause);
-    } else if operation.cause.is_none() {
+    if operation.cause.is_none() {
         operation.cause = Some(cause);
+    } else {
+        operation.later_cause = Some(cause);
     }
     end_stage(operation, position, StageState::Failed, now);
     operation.stages.retain(|stage| stage.state != StageState::ToCome);
@@ -293,6 +327,7 @@ fn attempt_number(number: u32, now: Timestamp) -> Attempt {
         asked_at: now,
         task: None,
         sighted: false,
+        missing_since: None,
         claimed: false,
         stopping: None,
     }
@@ -327,7 +362,7 @@ fn safety_backup_ended(before: &Operation, after: &Operation) -> Option<Ending> 
     }
     let outcome = match (is.state, &after.cause) {
         (StageState::Done, _) => Ok(after.snapshots.clone()),
-        (StageState::Failed, Some(cause)) => Err(cause.failure(Kind::Backup, StageName::Backup)),
+        (StageState::Failed, Some(cause)) => Err(cause.failure_of_safety_backup()),
         (StageState::ToCome | StageState::InProgress | StageState::Failed, _) => return None,
     };
     Some(Ending { record: restored.safety_backup, stages: vec![is], outcome })

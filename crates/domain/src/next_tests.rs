@@ -131,8 +131,12 @@ fn s01_a_backup_whose_task_vanished_is_started_again_and_then_fails() {
 }
 
 #[test]
-fn s03_a_task_that_ecs_has_forgotten_counts_as_ended() {
-    let again = saved(next(&task_sighted(), &seen(Sight::Missing), at(5)));
+fn s03_a_task_that_ecs_has_forgotten_counts_as_ended_once_that_is_no_lag() {
+    let missing = saved(next(&task_sighted(), &seen(Sight::Missing), at(5)));
+    assert_eq!(next(&missing, &seen(Sight::Missing), at(6)), Step::Wait);
+    let back = saved(next(&missing, &seen(Sight::Alive), at(7)));
+    assert_eq!(back.attempt.unwrap().missing_since, None);
+    let again = saved(next(&missing, &seen(Sight::Missing), at(6 + LAG.as_secs())));
     assert_eq!(again.attempt.unwrap().number, 2);
 }
 
@@ -171,8 +175,9 @@ fn s06_an_attempt_that_an_agent_has_claimed_is_never_given_up_unseen() {
     let step = next(&claimed(stage_begun()), &seen(Sight::NotLooked), late);
     assert!(matches!(step, Step::Act(Act::RunTask { .. })), "asking again names the task: {step:?}");
     let named = saved(started(&claimed(stage_begun()), TASK.to_owned(), late));
-    assert_eq!(next(&named, &seen(Sight::Missing), late), Step::Wait);
-    let forgotten = saved(next(&named, &seen(Sight::Missing), at(PATIENCE.as_secs() + 10 + LAG.as_secs())));
+    let missing = saved(next(&named, &seen(Sight::Missing), late));
+    assert_eq!(next(&missing, &seen(Sight::Missing), late), Step::Wait);
+    let forgotten = saved(next(&missing, &seen(Sight::Missing), at(PATIENCE.as_secs() + 10 + LAG.as_secs())));
     assert_eq!(forgotten.attempt.unwrap().number, 2, "it was up, and is no more");
 }
 

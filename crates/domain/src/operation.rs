@@ -55,9 +55,9 @@ pub struct Operation {
     /// Why a stage failed, if one did; the first one's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
-    /// Why the safety backup could not be put back, if it could not.
+    /// Why a stage failed that was to make the failure good, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub put_back_cause: Option<Cause>,
+    pub later_cause: Option<Cause>,
 }
 
 /// What a restore restores, and what it is safeguarded by.
@@ -155,6 +155,9 @@ pub struct Attempt {
     /// Whether ECS has shown the task since. Before that, not to be seen may mean too early.
     #[serde(default)]
     pub sighted: bool,
+    /// Since when ECS has not shown a task that it had shown before. What it shows lags behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing_since: Option<Timestamp>,
     /// Whether the agent has begun: it claims the attempt before it touches anything. Whoever gives up
     /// an unclaimed attempt can be sure that nothing will be done for it any more.
     #[serde(default)]
@@ -271,14 +274,25 @@ impl Operation {
             redeployment: None,
             source_archive: None,
             cause: None,
-            put_back_cause: None,
+            later_cause: None,
         }
     }
 
-    /// The failure for its record, if it has failed.
-    pub fn failure(&self) -> Option<Failure> {
+    /// The failure for its record, if it has failed. `stays` says that the application stays under
+    /// maintenance afterwards, because it was before.
+    pub fn failure(&self, stays: bool) -> Option<Failure> {
         let stage = self.stages.iter().find(|stage| stage.state == StageState::Failed)?;
-        Some(self.cause.as_ref()?.failure_of(self, stage.name))
+        Some(self.cause.as_ref()?.failure_of(self, stage.name, stays))
+    }
+
+    /// Whether the last of its stages is of this name, and has failed.
+    pub fn failed_last(&self, name: StageName) -> bool {
+        self.stages.last().is_some_and(|stage| stage.name == name && stage.state == StageState::Failed)
+    }
+
+    /// Whether its stage of this name has succeeded.
+    pub fn has_done(&self, name: StageName) -> bool {
+        self.stages.iter().any(|stage| stage.name == name && stage.state == StageState::Done)
     }
 
     /// Whether the application stays under maintenance when it ends: its data is in doubt.

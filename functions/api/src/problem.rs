@@ -117,7 +117,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         tracing::error!("{error}");
         match error.kind {
-            Kind::Throttled | Kind::Unavailable | Kind::Conflict => Self::new(
+            Kind::Throttled | Kind::Unavailable | Kind::Conflict | Kind::Contended => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "unavailable",
                 "Not available at the moment",

@@ -224,7 +224,7 @@ function failureTitle(record, ended) {
   if (record.trigger === "scheduled" && minuteNow() - created < 24 * 3600_000) return "Last night’s backup failed";
   const name = record.id === ended?.id ? `The ${kind(record.kind)}` : `The ${kind(record.kind)} of ${date(created)}`;
   if (record.kind === "backup") return `${name} failed`;
-  if (record.put_back) return `${name} failed. Your data was put back as it was at ${clockOrDay(created, minuteNow())}`;
+  if (record.put_back) return `The restore failed. Your data was put back as it was at ${clockOrDay(created, minuteNow())}`;
   switch (failedStage(record)) {
     case "backup": return `${name} was not begun`;
     case "redeploy": return `${name} is complete, but the restart of services failed`;

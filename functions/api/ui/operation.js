@@ -44,17 +44,19 @@ export function show(state, records) {
 
   const { totalBytes, totalFiles } = view;
   const counts = COUNTS[name];
-  for (const figure of ["bytes", "files", "speed"]) setShown(part(section, `${figure}-figure`), counts !== undefined);
+  const several = operation.stages.length > 1;
+  setShown(part(section, "bytes-figure"), counts !== undefined);
+  setShown(part(section, "files-figure"), counts !== undefined && !several);
+  setShown(part(section, "speed-figure"), counts !== undefined);
   setText(part(section, "bytes-name"), counts ?? "");
   setText(part(section, "bytes"), totalBytes === null ? size(view.doneBytes) : `${size(view.doneBytes)} of ${size(totalBytes)}`);
   setText(part(section, "files"), totalFiles === null ? count(view.doneFiles) : `${count(view.doneFiles)} of ${count(totalFiles)}`);
   setText(part(section, "speed"), view.speed === null ? "–" : `${size(Math.round(view.speed))}/s`);
-  const several = operation.stages.length > 1;
   setText(part(section, "left-name"), several ? "Time left in this stage" : "Time left");
   setText(part(section, "left"), view.left);
   setShown(part(section, "end-figure"), several);
   setText(part(section, "end"), view.end);
-  setShown(part(section, "source-figure"), view.source !== null);
+  setShown(part(section, "source-figure"), view.source !== null && !several);
   setText(part(section, "source"), view.source ?? "");
   tick(state);
   setShown(section, true);

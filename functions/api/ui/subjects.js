@@ -10,6 +10,7 @@ import { minuteNow } from "./clock.js";
 import { fromTemplate, part, setShown, setText } from "./dom.js";
 import { aboutInWords, ago, date, duration, size, timeOfId } from "./format.js";
 import { stuckBy } from "./news.js";
+import { hasOwnMaintenance } from "./operation.js";
 import * as records from "./records.js";
 import { allServices, started } from "./words.js";
 
@@ -30,15 +31,16 @@ export function restore(record, onStarted) {
     verb: "restore",
     about,
     show(state) {
-      const { application, maintenance, usual_seconds } = state;
+      const { application, usual_seconds } = state;
+      const stays = staysOn(state);
       const { notes } = records.find(record.id) ?? record;
       setText(part(about, "date"), when);
       setText(part(about, "origin"), origin(record));
       setText(part(about, "notes"), notes);
       setShown(part(about, "notes"), notes.trim() !== "");
-      setText(part(about, "backup"), `${application.name} ${maintenance.on ? "stays" : "goes"} under maintenance and is backed up as it is now. If that fails, nothing is changed.`);
+      setText(part(about, "backup"), `${application.name} ${stays ? "stays" : "goes"} under maintenance and is backed up as it is now. If that fails, nothing is changed.`);
       setText(part(about, "restore"), `The data becomes as it was on ${when}. What was entered since then is kept in the safety backup only.`);
-      const ends = !maintenance.on || stuckBy(state, records.all());
+      const ends = !stays || stuckBy(state, records.all());
       setText(part(about, "restart"), `${allServices(application.services.desired)} restarted and maintenance ${ends ? "ends" : "stays on, as it was"}.`);
       const last = records.all().find(({ kind, status }) => kind === "restore" && status === "SUCCESS");
       const took = last?.finished_at ? ` The last restore took ${duration(Date.parse(last.finished_at) - Date.parse(last.created_at))}.` : "";
@@ -67,12 +69,14 @@ export function restart(onStarted) {
     icon: "restart",
     verb: "restart",
     about,
-    show({ application, maintenance, usual_seconds }) {
+    show(state) {
+      const { application, usual_seconds } = state;
+      const stays = staysOn(state);
       const usual = usual_seconds.restart;
       const long = usual === null ? "until they run again" : `for ${aboutInWords(usual)}`;
-      setText(part(about, "maintenance"), maintenance.on ? `${application.name} stays under maintenance.` : `${application.name} goes under maintenance ${long}.`);
+      setText(part(about, "maintenance"), stays ? `${application.name} stays under maintenance.` : `${application.name} goes under maintenance ${long}.`);
       setText(part(about, "restart"), `${allServices(application.services.desired)} restarted.`);
-      setText(part(about, "back"), maintenance.on ? "Maintenance stays on, as it was before." : "Maintenance ends when every service runs, or at once if one can’t be started.");
+      setText(part(about, "back"), stays ? "Maintenance stays on, as it was before." : "Maintenance ends when every service runs, or at once if one can’t be started.");
     },
     async confirm(typed) {
       const { id } = await startRestart(typed);
@@ -106,6 +110,14 @@ export function end(onEnded) {
       return onEnded;
     },
   };
+}
+
+/**
+ * Whether there is maintenance that no operation in progress will end.
+ * @param {State} state
+ */
+function staysOn(state) {
+  return state.maintenance.on && !hasOwnMaintenance(state);
 }
 
 /**

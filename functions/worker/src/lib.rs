@@ -53,22 +53,22 @@ impl Worker {
     /// # Errors
     /// If AWS could not be asked. Nothing is lost by that: the next wake-up goes on from what is stored.
     pub async fn wake(&self, clock: impl Fn() -> Timestamp + Send + Sync) -> Result<Rest, Error> {
+        let settings = self.settings.load().await?;
         for _ in 0..MOST_STEPS {
             let state = self.ledger.state().await?;
-            let settings = self.settings.load().await?;
             let Some(operation) = &state.operation else {
                 self.look_at_services(&state, &settings).await;
                 return Ok(Rest::Idle);
             };
             let seen = self.observe(&state, operation, &settings).await?;
             let step = next(operation, &seen, clock());
-            if step == Step::Wait {
-                return Ok(Rest::Waiting);
-            }
+            // A task that was asked to stop takes its time.
+            let last = matches!(step, Step::Wait | Step::Act(Act::StopTask { .. }));
             match self.take(step, &state, operation, &clock).await {
+                Ok(()) if last => return Ok(Rest::Waiting),
                 Ok(()) => {}
                 // Another wake-up or the agent wrote meanwhile: what it wrote is read next.
-                Err(error) if error.kind == Kind::Conflict => {}
+                Err(error) if matches!(error.kind, Kind::Conflict | Kind::Contended) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -127,7 +127,7 @@ impl Worker {
                     ));
                 }
                 tracing::info!(operation = %operation.id, deployments = named.len(), "services are being redeployed");
-                self.store(deployed(operation, &named), state, operation, clock).await
+                self.store(deployed(operation, &named, clock()), state, operation, clock).await
             }
         }
     }
@@ -179,15 +179,28 @@ impl Worker {
             Some(_) | None => Sight::NotLooked,
         };
         let redeploying = operation.current().is_some_and(|(_, stage)| stage.name == StageName::Redeploy);
-        let services = if redeploying {
-            let seen = self.services.look(&settings.services).await?;
-            self.note(&seen, state).await?;
-            Some(seen)
-        } else {
-            None
-        };
+        let services = if redeploying { self.services(state, settings).await? } else { None };
         let longest = i64::try_from(settings.longest_stage_seconds).unwrap_or(i64::MAX);
         Ok(Seen { task, services, longest_stage: SignedDuration::from_secs(longest) })
+    }
+
+    /// What ECS shows of the services, or why it will not.
+    async fn services(
+        &self,
+        state: &State,
+        settings: &Settings,
+    ) -> Result<Option<Result<Vec<SeenService>, String>>, Error> {
+        match self.services.look(&settings.services).await {
+            Ok(seen) => {
+                self.note(&seen, state).await?;
+                Ok(Some(Ok(seen)))
+            }
+            Err(error) if error.retryable() => {
+                tracing::warn!("{error}");
+                Ok(None)
+            }
+            Err(error) => Ok(Some(Err(error.why().to_owned()))),
+        }
     }
 
     /// Keeps what the page shows of the services fresh.

@@ -41,7 +41,7 @@ export async function startBrowser() {
       });
       await prepare?.(page);
       await page.goto(url);
-      await page.locator("#rows tr:visible, #blank:visible").first().waitFor();
+      await page.locator("#rows tr:visible, #blank:visible, #activity tr:visible, #no-activity:visible").first().waitFor();
       return page;
     },
   };
@@ -49,6 +49,23 @@ export async function startBrowser() {
 
 /** The row of the record with this id. */
 export const row = (page, id) => page.locator(`#r-${id}`);
+
+/** Opens the dialog that restores a record, and waits for its characters. */
+export async function openRestore(page, id) {
+  await row(page, id).hover();
+  await row(page, id).getByRole("button", { name: /^Restore the backup of / }).click();
+  return code(page);
+}
+
+/** The characters that the open dialog asks for, once they are there. */
+export async function code(page, not = "") {
+  let shown = "";
+  await until("six characters", async () => {
+    shown = (await page.locator("#confirm-code [aria-hidden]").allTextContents()).join("");
+    return (shown.length === 6 && shown !== not) || shown;
+  });
+  return shown;
+}
 
 /** Has the page ask for the state now, as when a connection comes back, instead of within 20 seconds. */
 export const askNow = (page) => page.evaluate(() => dispatchEvent(new Event("online")));

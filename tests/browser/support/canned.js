@@ -29,10 +29,37 @@ export function operation(time, fields = {}) {
   };
 }
 
+export function activity(time, fields = {}) {
+  return {
+    id: idAt(time), kind: "restart", status: "SUCCESS", created_at: iso(time), finished_at: iso(time + 92 * SECOND), requested_by: "Jonas Okafor",
+    stages: [], source_archive: null, failure: null, ...fields,
+  };
+}
+
+/** A restore of the first record, and its safety backup: newest first, as the server gives them. */
+export function restore(time, restored, fields = {}) {
+  const [begun, copied, safe] = [time + 156 * SECOND, time + 99 * SECOND, time + 58 * SECOND];
+  const stage = (name, from, to, state = "done") => ({ name, state, started_at: iso(from), finished_at: iso(to) });
+  const safety = record(time, { trigger: "safety", requested_by: "Jonas Okafor" });
+  const stages = [stage("backup", time, safe), stage("restore", safe, copied), stage("redeploy", copied, begun)];
+  const made = record(time + 1, {
+    kind: "restore", trigger: "manual", requested_by: "Jonas Okafor", created_at: iso(time), finished_at: iso(begun), size: null,
+    restored_from: restored, safety_backup: safety.id, stages, ...fields,
+  });
+  return [made, safety];
+}
+
 /** A world in which nothing happens until the test changes it. */
 export function world(records = [], state = {}) {
   return {
     records,
+    activities: [],
+    /** The characters to be typed, one set after the other. */
+    codes: ["K7M4PX", "R3WT9H", "4HQ9TC", "W6RJ2D"],
+    /** What the page has sent: `POST /restores` and the body. */
+    sent: [],
+    /** Answers of the test's own to a request, by `POST /restores`. */
+    answers: {},
     asked: { state: 0, records: 0 },
     headers: {},
     state: {
@@ -51,22 +78,63 @@ export function world(records = [], state = {}) {
 /** Begins an operation in the world. */
 export function begin(world, time, fields) {
   world.records.unshift(record(time, { trigger: "manual", status: "IN_PROGRESS", finished_at: null, size: null }));
-  world.state = { ...world.state, operation: operation(time, fields), maintenance: { on: true, since: iso(time), message: null } };
+  beginWithout(world, time, fields);
+}
+
+/** Begins one whose records, if it has any, the test has put there. */
+export function beginWithout(world, time, fields) {
+  const on = fields?.kind !== "source_archive";
+  world.state = { ...world.state, operation: operation(time, fields), maintenance: { on, since: on ? iso(time) : null, message: null } };
+}
+
+/** Ends the operation in the world. */
+export function end(world) {
+  world.state = { ...world.state, operation: null, maintenance: { on: false, since: null, message: null } };
+}
+
+/** How the server refuses. */
+export const problem = (status, type, detail, more = {}) => ({ status, json: { type: `urn:nightkeep:problem:${type}`, title: type, status, detail, ...more } });
+
+/** A page of what is in the world, and the id to ask for the next one with. */
+function pageOf(all, name, query) {
+  const before = query.get("before") ?? "~";
+  const limit = Number(query.get("limit"));
+  const found = all.filter(({ id }) => id < before);
+  const shown = found.slice(0, limit);
+  return { json: { [name]: shown, next: found.length > limit ? shown.at(-1).id : null } };
 }
 
 /** Has the page told what is in the world. */
 export const tells = (world) => async (page) => {
-  await page.route("**/api/state", (route) => {
-    world.asked.state += 1;
-    return route.fulfill({ json: world.state, headers: world.headers });
-  });
-  await page.route("**/api/records?*", (route) => {
-    world.asked.records += 1;
-    const query = new URL(route.request().url()).searchParams;
-    const before = query.get("before") ?? "~";
-    const limit = Number(query.get("limit"));
-    const found = world.records.filter(({ id }) => id < before);
-    const records = found.slice(0, limit);
-    return route.fulfill({ json: { records, next: found.length > limit ? records.at(-1).id : null }, headers: world.headers });
+  await page.route("**/api/**", async (route) => {
+    const request = route.request();
+    const { pathname, searchParams } = new URL(request.url());
+    const path = pathname.slice("/api".length);
+    const asked = `${request.method()} ${path}`;
+    const body = request.postDataJSON();
+    if (request.method() !== "GET") world.sent.push([asked, body]);
+    const own = world.answers[asked];
+    return route.fulfill({ headers: world.headers, ...(own ? await own(body) : await answer(world, page, asked, searchParams)) });
   });
 };
+
+async function answer(world, page, asked, query) {
+  const one = /^GET \/activity\/(.+)$/.exec(asked)?.[1];
+  if (one) return { json: { activity: world.activities.find(({ id }) => id === one) } };
+  switch (asked) {
+    case "GET /state":
+      world.asked.state += 1;
+      return { json: world.state };
+    case "GET /records":
+      world.asked.records += 1;
+      return pageOf(world.records, "records", query);
+    case "GET /activity":
+      return pageOf(world.activities, "activities", query);
+    case "POST /confirmations": {
+      const code = world.codes.shift();
+      return { status: 201, json: { id: `confirmation of ${code}`, code, expires_at: iso((await page.evaluate(() => Date.now())) + 300 * SECOND) } };
+    }
+    default:
+      return problem(404, "no-such-path", `There is nothing at ${asked}.`);
+  }
+}

@@ -37,8 +37,16 @@ struct Shared {
     files: AtomicU64,
 }
 
+/// Whether a folder may hold nothing. It may when it is about to be restored: that all is gone can be
+/// why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Empty {
+    Refused,
+    Allowed,
+}
+
 /// The folder of a source, if it exists and holds something.
-pub(crate) fn check(source: &str, folder: &Path) -> Result<PathBuf, Cause> {
+pub(crate) fn check(source: &str, folder: &Path, empty: Empty) -> Result<PathBuf, Cause> {
     let (source, path) = (source.to_owned(), folder.display().to_string());
     let unreadable = |error: &io::Error| Cause::SourceUnreadable {
         source: source.clone(),
@@ -55,6 +63,7 @@ pub(crate) fn check(source: &str, folder: &Path) -> Result<PathBuf, Cause> {
     };
     match fs::read_dir(&root).and_then(|mut entries| entries.next().transpose()) {
         Ok(Some(_)) => Ok(root),
+        Ok(None) if empty == Empty::Allowed => Ok(root),
         Ok(None) => Err(Cause::SourceEmpty { source, path }),
         Err(error) => Err(unreadable(&error)),
     }

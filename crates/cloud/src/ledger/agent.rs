@@ -8,7 +8,7 @@ use nightkeep_domain::{
     record::{Record, RecordKind, Snapshot, Status},
 };
 
-use super::{Ledger, from_item, key, number, text, to_item, to_value};
+use super::{Ledger, ProgressItem, from_item, key, number, text, to_item, to_value};
 use crate::{Error, Kind};
 
 impl Ledger {
@@ -73,9 +73,14 @@ impl Ledger {
             .expression_attribute_values(":in_progress", text("in_progress"))
             .build()
             .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))?;
+        let item = ProgressItem {
+            operation: assignment.operation,
+            stage: assignment.stage,
+            progress: progress.clone(),
+        };
         let put = Put::builder()
             .table_name(&self.table)
-            .set_item(Some(to_item("console", "progress", progress)?))
+            .set_item(Some(to_item("console", "progress", &item)?))
             .build()
             .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))?;
         let items = vec![

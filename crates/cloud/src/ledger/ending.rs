@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use nightkeep_domain::{
     cause::Failure,
     next::{Ending, Settlement},
-    operation::{Kind as OperationKind, Operation, Stage},
+    operation::{Kind as OperationKind, Operation, Stage, StageName},
     record::{Size, Snapshot, Status},
     state::{ApplicationFacts, Maintenance, State},
 };
@@ -29,7 +29,8 @@ impl Ledger {
         let record =
             self.record_ending(&ending.record.to_string(), failure, snapshots, &ending.stages, now)?;
         let mut items = vec![TransactWriteItem::builder().put(put).build(), built(record, &doing)?];
-        if failure.is_none() {
+        // A safety backup of nothing saves nothing.
+        if Size::of(snapshots).files > 0 {
             items.push(built(self.last_success(now), &doing)?);
         }
         self.transact(items, &doing).await?.map_err(|_| changed(doing))
@@ -55,10 +56,10 @@ impl Ledger {
         let success = matches!(settlement, Settlement::Success { .. });
         let mut items = vec![
             TransactWriteItem::builder().delete(gone).build(),
-            built(self.ending(operation, settlement, now)?, &doing)?,
+            built(self.ending(operation, settlement, &state.maintenance, now)?, &doing)?,
         ];
         if operation.kind.needs_maintenance() {
-            items.push(built(self.maintenance_after(operation, success, &state.maintenance), &doing)?);
+            items.push(built(self.maintenance_after(operation, &state.maintenance), &doing)?);
         }
         if success {
             items.push(built(self.duration(operation, &state.application, now)?, &doing)?);
@@ -81,12 +82,15 @@ impl Ledger {
         &self,
         operation: &Operation,
         settlement: &Settlement,
+        was: &Maintenance,
         now: Timestamp,
     ) -> Result<UpdateBuilder, Error> {
         let id = operation.record_id.to_string();
         let failure = match settlement {
             Settlement::Success { .. } => None,
-            Settlement::Failed { .. } => operation.failure(),
+            Settlement::Failed { .. } => {
+                operation.failure(was.before_on == Some(true) && !makes_good(operation, was))
+            }
         };
         match (operation.kind, settlement) {
             (OperationKind::Backup, Settlement::Success { snapshots }) => {
@@ -172,12 +176,11 @@ impl Ledger {
 
     /// Maintenance as it was before, with two exceptions: it stays on when the data is in doubt, and a
     /// restore that succeeds ends what an earlier one had left on for that.
-    fn maintenance_after(&self, operation: &Operation, success: bool, was: &Maintenance) -> UpdateBuilder {
+    fn maintenance_after(&self, operation: &Operation, was: &Maintenance) -> UpdateBuilder {
         let update = self
             .update("console", "maintenance")
             .expression_attribute_names("#on", "on")
             .expression_attribute_names("#message", "message");
-        let made_good = was.stuck && success && operation.kind == OperationKind::Restore;
         if operation.leaves_maintenance_on() {
             return update
                 .update_expression(
@@ -189,7 +192,7 @@ impl Ledger {
                     was.message.clone().map_or(AttributeValue::Null(true), text),
                 );
         }
-        if was.before_on != Some(true) || made_good {
+        if was.before_on != Some(true) || makes_good(operation, was) {
             return update
                 .update_expression("SET #on = :off REMOVE #since, #message, before_on, before_message, stuck")
                 .expression_attribute_names("#since", "since")
@@ -201,6 +204,11 @@ impl Ledger {
             .expression_attribute_values(":on", AttributeValue::Bool(true))
             .expression_attribute_values(":message", message)
     }
+}
+
+/// Whether the operation has made good what an earlier one had left in doubt.
+fn makes_good(operation: &Operation, was: &Maintenance) -> bool {
+    was.stuck && operation.has_done(StageName::Restore)
 }
 
 /// What every ending sets.

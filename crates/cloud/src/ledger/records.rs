@@ -4,7 +4,7 @@ use nightkeep_domain::{identifier::RecordId, notes::Notes, record::Record};
 
 use serde::de::DeserializeOwned;
 
-use super::{Ledger, from_item, key, number, text, to_value};
+use super::{Ledger, from_item, key, number, pause, text, to_value};
 use crate::{Error, Kind};
 
 /// Records, newest first.
@@ -127,21 +127,23 @@ impl Ledger {
                 .expression_attribute_values(":version", number(version)),
             None => update.condition_expression("attribute_exists(pk)"),
         };
-        match update.send().await {
-            Ok(answer) => {
-                let item = answer
-                    .attributes
-                    .ok_or_else(|| Error::corrupt(doing, "the table gave no record back"))?;
-                Ok(Edit::Saved(Box::new(from_item(item, &format!("record {id}"))?)))
-            }
-            Err(error) => {
-                let error = Error::of(doing, error);
-                if error.kind != Kind::Conflict {
-                    return Err(error);
+        // A transaction that ends the record's operation may be at it at this very moment.
+        for attempt in 0_u32.. {
+            let error = match update.clone().send().await {
+                Ok(answer) => {
+                    let none = || Error::corrupt(doing.clone(), "the table gave no record back");
+                    let item = answer.attributes.ok_or_else(none)?;
+                    return Ok(Edit::Saved(Box::new(from_item(item, &format!("record {id}"))?)));
                 }
-                let record = self.record(id).await?;
-                Ok(record.map_or(Edit::NotFound, |record| Edit::Changed(Box::new(record))))
+                Err(error) => Error::of(doing.clone(), error),
+            };
+            match error.kind {
+                Kind::Conflict => break,
+                Kind::Contended if attempt < 9 => tokio::time::sleep(pause(attempt)).await,
+                _ => return Err(error),
             }
         }
+        let record = self.record(id).await?;
+        Ok(record.map_or(Edit::NotFound, |record| Edit::Changed(Box::new(record))))
     }
 }

@@ -3,7 +3,7 @@
 
 use jiff::Timestamp;
 
-use super::{Act, LAG, PATIENCE, Seen, Step, end_stage, fail, save};
+use super::{Act, LAG, PATIENCE, Seen, Step, end_stage, fail, save, took_too_long};
 use crate::{
     cause::Cause,
     operation::{Operation, Redeployment, Rollout, SeenService, Stage, StageState, Turnover},
@@ -23,12 +23,23 @@ pub(super) fn next(
     seen: &Seen,
     now: Timestamp,
 ) -> Step {
-    let Some(services) = &seen.services else { return Step::Wait };
+    let late = stage.started_at.is_some_and(|began| now.duration_since(began) > seen.longest_stage);
+    let services = match &seen.services {
+        Some(Ok(services)) => services,
+        Some(Err(why)) => {
+            let cause = Cause::ServicesUnknown { why: why.clone() };
+            return save(operation, |operation| fail(operation, position, cause, now));
+        }
+        None if late => {
+            return save(operation, |operation| fail(operation, position, took_too_long(seen), now));
+        }
+        None => return Step::Wait,
+    };
     let Some(redeployment) = &operation.redeployment else {
         let turnover = |service: &SeenService| Turnover { service: service.name.clone(), deployment: None };
         let services = services.iter().map(turnover).collect();
         return save(operation, |operation| {
-            operation.redeployment = Some(Redeployment { decided_at: now, services });
+            operation.redeployment = Some(Redeployment { decided_at: now, asked_at: now, services });
         });
     };
     let unasked: Vec<String> = redeployment
@@ -45,10 +56,9 @@ pub(super) fn next(
         let cause = Cause::ServiceFailed { service: service.clone(), why };
         return save(operation, |operation| fail(operation, position, cause, now));
     }
-    let late = stage.started_at.is_some_and(|began| now.duration_since(began) > seen.longest_stage);
     let mut waiting = false;
     for turnover in &redeployment.services {
-        match progress(turnover, services, redeployment.decided_at, now) {
+        match progress(turnover, services, redeployment, now) {
             Progress::Done => {}
             Progress::Waiting if late => {
                 let limit_seconds = seen.longest_stage.as_secs().unsigned_abs();
@@ -76,8 +86,11 @@ pub(super) fn next(
 }
 
 /// What to store after [`Act::Redeploy`] was done for some services and ECS named their deployments.
-pub fn deployed(operation: &Operation, deployments: &[(String, String)]) -> Step {
+pub fn deployed(operation: &Operation, deployments: &[(String, String)], now: Timestamp) -> Step {
     save(operation, |operation| {
+        if let Some(redeployment) = &mut operation.redeployment {
+            redeployment.asked_at = now;
+        }
         for turnover in operation.redeployment.iter_mut().flat_map(|redeployment| &mut redeployment.services)
         {
             if let Some((_, id)) = deployments.iter().find(|(service, _)| *service == turnover.service) {
@@ -90,7 +103,7 @@ pub fn deployed(operation: &Operation, deployments: &[(String, String)]) -> Step
 fn progress(
     turnover: &Turnover,
     services: &[SeenService],
-    decided_at: Timestamp,
+    redeployment: &Redeployment,
     now: Timestamp,
 ) -> Progress {
     let failed =
@@ -100,7 +113,14 @@ fn progress(
     };
     let ours =
         service.deployments.iter().find(|deployment| Some(&deployment.id) == turnover.deployment.as_ref());
-    match ours {
+    // Two wake-ups at once may both have asked: the later deployment took the place of the one whose id
+    // was stored, and is as new.
+    let as_new = || {
+        service.deployments.iter().find(|deployment| {
+            deployment.created_at.is_some_and(|created_at| created_at >= redeployment.decided_at)
+        })
+    };
+    match ours.or_else(as_new) {
         Some(ours) if ours.rollout == Rollout::Failed => {
             let reason = ours.reason.clone().unwrap_or_else(|| "ECS gave its deployment up".to_owned());
             failed(with_events(&reason, service))
@@ -114,7 +134,7 @@ fn progress(
         }
         Some(_) => Progress::Waiting,
         // What ECS shows lags behind what it did.
-        None if now.duration_since(decided_at) <= LAG => Progress::Waiting,
+        None if now.duration_since(redeployment.asked_at) <= LAG => Progress::Waiting,
         None => failed(with_events("another deployment has taken the place of this one", service)),
     }
 }

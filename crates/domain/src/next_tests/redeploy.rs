@@ -18,11 +18,15 @@ fn begun() -> Operation {
 }
 
 fn seen(services: Vec<SeenService>) -> Seen {
-    Seen { task: Sight::NotLooked, services: Some(services), longest_stage: SignedDuration::from_secs(3600) }
+    Seen {
+        task: Sight::NotLooked,
+        services: Some(Ok(services)),
+        longest_stage: SignedDuration::from_secs(3600),
+    }
 }
 
 fn deployment(id: &str, rollout: Rollout) -> SeenDeployment {
-    SeenDeployment { id: id.to_owned(), rollout, running: 1, reason: None }
+    SeenDeployment { id: id.to_owned(), created_at: None, rollout, running: 1, reason: None }
 }
 
 fn service(name: &str, desired: u32, running: u32, deployments: Vec<SeenDeployment>) -> SeenService {
@@ -42,14 +46,14 @@ fn asked() -> Operation {
     let planned = saved(next(&begun(), &seen(at_rest()), at(1)));
     let expected = Act::Redeploy { services: vec!["jobs".to_owned(), "web".to_owned()] };
     assert_eq!(next(&planned, &seen(at_rest()), at(1)), Step::Act(expected), "all at once");
-    let one = saved(deployed(&planned, &[("web".to_owned(), "new-web".to_owned())]));
+    let one = saved(deployed(&planned, &[("web".to_owned(), "new-web".to_owned())], at(1)));
     let expected = Act::Redeploy { services: vec!["jobs".to_owned()] };
     assert_eq!(
         next(&one, &seen(at_rest()), at(1)),
         Step::Act(expected),
         "what is missing is asked for again"
     );
-    saved(deployed(&one, &[("jobs".to_owned(), "new-jobs".to_owned())]))
+    saved(deployed(&one, &[("jobs".to_owned(), "new-jobs".to_owned())], at(1)))
 }
 
 fn new_jobs() -> SeenService {
@@ -108,4 +112,22 @@ fn a_service_that_takes_too_long_fails_the_stage() {
         "{:?}",
         failed.cause
     );
+}
+
+#[test]
+fn a_later_deployment_of_a_second_wake_up_is_as_good_as_ours() {
+    let mut other = deployment("other", Rollout::Completed);
+    other.created_at = Some(at(1));
+    let services = vec![new_jobs(), service("web", 2, 2, vec![other])];
+    assert_eq!(saved(next(&asked(), &seen(services), at(400))).stages[0].state, StageState::Done);
+}
+
+#[test]
+fn services_that_ecs_will_not_show_fail_the_stage() {
+    let seen = |services| Seen { services, ..seen(Vec::new()) };
+    let why = "there is no service web".to_owned();
+    let failed = saved(next(&begun(), &seen(Some(Err(why.clone()))), at(1)));
+    assert_eq!(failed.cause, Some(Cause::ServicesUnknown { why }));
+    assert_eq!(next(&begun(), &seen(None), at(1)), Step::Wait);
+    assert!(matches!(saved(next(&begun(), &seen(None), at(4000))).cause, Some(Cause::TookTooLong { .. })));
 }

@@ -4,7 +4,7 @@ use super::{TASK, at, saved, seen, snapshots, stopped};
 use crate::{
     cause::Cause,
     identifier::{OperationId, RecordId},
-    next::{ATTEMPTS_TO_PUT_BACK, Ending, Settlement, Sight, Step, next, started},
+    next::{ATTEMPTS_TO_PUT_BACK, Ending, PAUSE_TO_PUT_BACK, Settlement, Sight, Step, next, started},
     operation::{Kind, Operation, Report, Restored, StageName, StageState},
 };
 
@@ -83,7 +83,7 @@ fn s13_when_the_safety_backup_fails_nothing_follows() {
         next(&operation, &seen(Sight::NotLooked), at(3)),
         Step::Settle(Settlement::Failed { .. })
     ));
-    let failure = operation.failure().unwrap();
+    let failure = operation.failure(false).unwrap();
     assert!(failure.done.contains("not touched"), "{failure:?}");
     assert!(!operation.leaves_maintenance_on());
 }
@@ -103,7 +103,7 @@ fn s15_a_restore_that_has_touched_the_data_is_put_back() {
     let done = saved(reported(&at_work(&operation), Report::Restored));
     assert_eq!(done.put_back(), Some(true));
     assert!(!done.leaves_maintenance_on());
-    let failure = done.failure().unwrap();
+    let failure = done.failure(false).unwrap();
     assert!(failure.happened.contains("no such role") && failure.done.contains("put back"), "{failure:?}");
 }
 
@@ -113,7 +113,7 @@ fn a_restore_that_has_not_touched_the_data_has_nothing_to_put_back() {
     operation.touched = false;
     let operation = saved(reported(&operation, failed()));
     assert_eq!(operation.put_back(), None);
-    assert!(operation.failure().unwrap().done.contains("not touched"));
+    assert!(operation.failure(false).unwrap().done.contains("not touched"));
     assert!(matches!(next(&operation, &seen(Sight::NotLooked), at(3)), Step::Settle(_)));
 }
 
@@ -131,6 +131,7 @@ fn s15_putting_back_is_tried_more_than_once_and_then_maintenance_stays_on() {
     for number in 2..=ATTEMPTS_TO_PUT_BACK {
         operation = saved(next(&operation, &seen(stopped()), at(3)));
         assert_eq!(operation.attempt.as_ref().unwrap().number, number);
+        assert_eq!(next(&operation, &seen(Sight::NotLooked), at(4)), Step::Wait, "it is given time");
         operation = saved(started(&operation, TASK.to_owned(), at(3)));
     }
     let operation = saved(next(&operation, &seen(stopped()), at(4)));
@@ -139,8 +140,39 @@ fn s15_putting_back_is_tried_more_than_once_and_then_maintenance_stays_on() {
         next(&operation, &seen(Sight::NotLooked), at(5)),
         Step::Settle(Settlement::Failed { .. })
     ));
-    let failure = operation.failure().unwrap();
+    let failure = operation.failure(false).unwrap();
     assert_eq!(failure.code, "load_failed", "the first cause counts");
     assert!(failure.done.contains("maintenance stays on") && failure.done.contains("137"), "{failure:?}");
     assert!(failure.to_do.contains("end the maintenance by hand"), "{failure:?}");
+}
+
+#[test]
+fn s15_putting_back_is_tried_again_however_it_fails() {
+    let operation = at_work(&saved(reported(&restoring(), failed())));
+    let again = saved(reported(&operation, failed()));
+    assert_eq!(again.attempt.as_ref().unwrap().number, 2);
+    let later = at(2 + PAUSE_TO_PUT_BACK.as_secs());
+    assert!(matches!(next(&again, &seen(Sight::NotLooked), later), Step::Act(_)));
+    let done = saved(reported(&saved(started(&again, TASK.to_owned(), later)), Report::Restored));
+    assert_eq!(done.put_back(), Some(true));
+}
+
+#[test]
+fn s08_services_that_fail_after_the_data_was_put_back_are_named() {
+    let operation = saved(reported(&restoring(), failed()));
+    let mut put_back = saved(reported(&at_work(&operation), Report::Restored));
+    put_back = saved(next(&put_back, &seen(Sight::NotLooked), at(9)));
+    let mut looked = seen(Sight::NotLooked);
+    looked.services = Some(Err("access denied".to_owned()));
+    let failed = saved(next(&put_back, &looked, at(10)));
+    let failure = failed.failure(false).unwrap();
+    assert!(failure.done.contains("put back") && failure.done.contains("access denied"), "{failure:?}");
+    assert!(!failed.leaves_maintenance_on());
+}
+
+#[test]
+fn s09_what_stays_under_maintenance_is_not_called_available() {
+    let (operation, _) = closed(reported(&at_work(&begun()), failed()));
+    let done = operation.failure(true).unwrap().done;
+    assert!(done.contains("stays under maintenance") && !done.contains("available"), "{done}");
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 pub struct Redeployment {
     /// When it was decided on.
     pub decided_at: Timestamp,
+    /// When ECS last named a deployment; before that, when it was decided on.
+    pub asked_at: Timestamp,
     /// Every service, and the deployment that replaces its tasks once ECS has named it.
     pub services: Vec<Turnover>,
 }
@@ -42,6 +44,8 @@ pub struct SeenService {
 pub struct SeenDeployment {
     /// Its id.
     pub id: String,
+    /// When it was created, if ECS says so.
+    pub created_at: Option<Timestamp>,
     /// How it goes.
     pub rollout: Rollout,
     /// How many tasks of it run.
@@ -59,4 +63,11 @@ pub enum Rollout {
     Completed,
     /// ECS has given it up.
     Failed,
+}
+
+impl SeenService {
+    /// Whether `name` is its name, or the ARN that ends in it.
+    pub fn is_named(&self, name: &str) -> bool {
+        name.rsplit('/').next() == Some(self.name.as_str())
+    }
 }

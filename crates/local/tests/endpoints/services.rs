@@ -33,7 +33,7 @@ const ANSWERS: &str = "echo $$ >> pids; exec perl -MIO::Socket::INET -e '\
     while (my $c = $s->accept) { close $c }' ";
 
 const PACE: Pace = Pace {
-    well_after: Duration::from_millis(150),
+    well_after: Duration::from_millis(500),
     well_within: Duration::from_millis(1500),
     look_every: Duration::from_millis(10),
     first_pause: Duration::from_millis(10),
@@ -90,10 +90,12 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// The processes of all tasks that were started so far.
-    fn pids(&self) -> Vec<u32> {
-        let pids = fs::read_to_string(self.path("pids")).unwrap_or_default();
-        pids.lines().filter_map(|pid| pid.parse().ok()).collect()
+    /// The processes of the tasks that were started so far, as soon as it is so many.
+    async fn pids(&self, count: usize) -> Vec<u32> {
+        let what = format!("{count} tasks have said which process they are");
+        let file = self.path("pids");
+        let read = || fs::read_to_string(&file).unwrap_or_default().lines().flat_map(str::parse).collect();
+        until(&what, || async { Some(read()).filter(|pids: &Vec<u32>| pids.len() == count) }).await
     }
 }
 
@@ -164,8 +166,7 @@ async fn a_new_deployment_replaces_every_task_and_ends_alone_and_complete() {
     let site = Site::new(STAYS, 2, None);
     let start = site.start().await;
     let before = start.steady().await;
-    let old = site.pids();
-    assert_eq!(old.len(), 2);
+    let old = site.pids(2).await;
     let deployment = start.redeploy().await;
     assert!(deployment.strip_prefix("ecs-svc/").is_some_and(|digits| digits.len() == 19), "{deployment}");
     assert_ne!(deployment, id(&before));
@@ -178,8 +179,8 @@ async fn a_new_deployment_replaces_every_task_and_ends_alone_and_complete() {
         .await;
     assert_eq!(id(&after), deployment);
     assert!(events(&after).contains("has reached a steady state"), "{after:?}");
-    let new = site.pids().split_off(2);
-    assert_eq!((new.len(), new.iter().all(|pid| runs(*pid))), (2, true));
+    let new = site.pids(4).await.split_off(2);
+    assert!(new.iter().all(|pid| runs(*pid)));
     assert!(!old.iter().any(|pid| runs(*pid)));
     start.close().await;
 }
@@ -193,7 +194,7 @@ async fn a_service_with_a_port_has_one_task_at_a_time_on_it() {
     let deployment = start.redeploy().await;
     let after = start.steady().await;
     assert_eq!((id(&after), after.deployments()[0].failed_tasks()), (deployment.as_str(), 0));
-    assert_eq!(site.pids().iter().map(|pid| runs(*pid)).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(site.pids(2).await.into_iter().map(runs).collect::<Vec<_>>(), [false, true]);
     let update = start.client.update_service().cluster("nightkeep").service("web").desired_count(2);
     assert!(update.send().await.unwrap_err().into_service_error().is_invalid_parameter_exception());
     start.close().await;
@@ -215,9 +216,10 @@ async fn s9_a_service_at_0_stays_at_0() {
     let start = site.start().await;
     let service = start.steady().await;
     assert_eq!((id(&service), service.desired_count()), (deployment.as_str(), 0));
-    assert_eq!(site.pids().len(), 1);
+    site.pids(1).await;
     start.scale(1).await;
     start.when("it has a task again", |service| service.running_count() == 1).await;
+    site.pids(2).await;
     start.close().await;
 }
 
@@ -227,6 +229,7 @@ async fn a_deployment_whose_tasks_crash_fails_and_says_why_and_goes_on_trying() 
         Site::new(&format!("test -e broken && echo 'the database is not there' && exit 3; {STAYS}"), 1, None);
     let start = site.start().await;
     let before = start.steady().await;
+    let old = site.pids(1).await[0];
     fs::write(site.path("broken"), "").unwrap();
     let deployment = start.redeploy().await;
     let service = start.when("the deployment has failed", failed).await;
@@ -241,7 +244,7 @@ async fn a_deployment_whose_tasks_crash_fails_and_says_why_and_goes_on_trying() 
     );
     // Nothing is rolled back, but the old task serves on.
     assert_eq!(service.deployments()[1].id(), Some(id(&before)));
-    assert!(runs(site.pids()[0]));
+    assert!(runs(old));
 
     fs::remove_file(site.path("broken")).unwrap();
     let service = start.when("it runs after all", |service| service.deployments().len() == 1).await;
@@ -278,12 +281,12 @@ async fn a_task_that_dies_is_started_again_in_the_same_deployment() {
     let site = Site::new(STAYS, 1, None);
     let start = site.start().await;
     let before = start.steady().await;
-    let first = site.pids()[0];
+    let first = site.pids(1).await[0];
     kill_process(Pid::from_raw(first.try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
-    until("another task runs", || async { site.pids().get(1).copied() }).await;
+    let second = site.pids(2).await[1];
     let after = start.steady().await;
     assert_eq!(id(&after), id(&before));
-    assert!(!runs(first) && runs(site.pids()[1]));
+    assert!(!runs(first) && runs(second));
     let told = after.events().iter().any(|event| event.message().unwrap().contains("exit code 137"));
     assert!(told, "{after:?}");
     start.close().await;
@@ -292,16 +295,19 @@ async fn a_task_that_dies_is_started_again_in_the_same_deployment() {
 #[tokio::test]
 async fn services_end_with_the_program_and_are_asked_first() {
     let scripts = [
-        "echo $$ >> pids; trap 'echo asked > asked; exit 0' TERM; while :; do sleep 0.01; done",
-        "echo $$ >> pids; trap '' TERM; touch asked; sleep 1000 & echo $! >> pids; while :; do sleep 1000; done",
+        (1, "trap 'touch asked; exit 0' TERM; echo $$ >> pids; while :; do sleep 0.01; done"),
+        (
+            2,
+            "trap '' TERM; touch asked; sleep 1000 & echo $! >> pids; echo $$ >> pids; while :; do sleep 9; done",
+        ),
     ];
-    for script in scripts {
+    for (processes, script) in scripts {
         let site = Site::new(script, 1, None);
         let start = site.start().await;
         start.steady().await;
-        let pids = site.pids();
+        let pids = site.pids(processes).await;
         start.close().await;
-        assert!(!pids.is_empty() && !pids.iter().any(|pid| runs(*pid)), "{script}");
+        assert!(!pids.iter().any(|pid| runs(*pid)), "{script}");
         assert!(site.path("asked").exists(), "{script}");
     }
 }
@@ -311,8 +317,9 @@ async fn what_an_earlier_start_left_of_a_service_is_killed_and_its_deployment_go
     let mut site = Site::new(STAYS, 1, None);
     site.pace.well_after = Duration::from_secs(3600);
     let start = site.start().await;
+    start.when("a task was started", |service| service.pending_count() == 1).await;
     let deployment = start.redeploy().await;
-    until("a task runs", || async { site.pids().first().copied() }).await;
+    start.when("its task was started", |service| service.deployments().len() == 1).await;
     start.close().await;
     // As it was left by a start that was killed.
     let task = |mark: &Path| {
@@ -368,7 +375,10 @@ async fn a_service_gets_the_program_s_environment_without_the_console_s_secrets(
     let site = Site::new("env > unready && mv unready environment; exec sleep 1000", 1, None);
     let start = site.start().await;
     start.steady().await;
-    let environment = fs::read_to_string(site.path("environment")).unwrap();
+    let environment = until("the task has said what its environment is", || async {
+        fs::read_to_string(site.path("environment")).ok()
+    })
+    .await;
     let prefixes = ["AWS_", "RESTIC_", "NIGHTKEEP_"];
     let of_ours = environment.lines().filter(|line| prefixes.iter().any(|prefix| line.starts_with(prefix)));
     let mut names: Vec<&str> = of_ours.filter_map(|line| line.split('=').next()).collect();

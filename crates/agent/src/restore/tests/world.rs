@@ -29,7 +29,7 @@ use tempfile::TempDir;
 use crate::{
     progress::Tally,
     restore::{self, Blobs, Restored},
-    sources::{Directory, Dump, check},
+    sources::{Directory, Dump, Empty, check},
 };
 
 /// A repository's storage in a folder, laid out as restic does.
@@ -180,7 +180,7 @@ impl World {
 
     /// Backs up the source.
     pub(super) fn back_up(&self) -> SnapshotFile {
-        let root = check("data", &self.root).unwrap();
+        let root = check("data", &self.root, Empty::Refused).unwrap();
         let source = Directory::new("data", root.clone(), Arc::clone(&self.tally));
         let made = self.archive(&source, root);
         assert_eq!(source.fault(), None);
