@@ -220,6 +220,20 @@ async fn s15_a_restore_that_fills_the_disk_is_put_back() {
     assert_same(&before, &portrait(&tree));
 }
 
+/// Begins a restore whose load command hangs the first time, and waits until it does.
+async fn begin_and_hang(console: &Console, backup: &str, order: &Path, database: &Path) -> String {
+    let marks = order.with_extension("marks");
+    let script = format!(
+        "echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'",
+        marks.display(),
+        database.display()
+    );
+    fs::write(order, script).unwrap();
+    let restore = console.begin_restore(backup).await;
+    until("the restore is at its load command", || async { marks.exists().then_some(()) }).await;
+    restore
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s15_an_agent_that_is_killed_in_mid_restore_is_put_back() {
     let folder = tempfile::tempdir().unwrap();
@@ -231,18 +245,7 @@ async fn s15_an_agent_that_is_killed_in_mid_restore_is_put_back() {
     ravage_lightly(&tree);
     fs::write(&database, "rows of now").unwrap();
     let before = portrait(&tree);
-    let marks = folder.path().join("marks");
-    fs::write(
-        &order,
-        format!(
-            "echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'",
-            marks.display(),
-            database.display()
-        ),
-    )
-    .unwrap();
-    let restore = console.begin_restore(id(&backup)).await;
-    until("the restore is at its load command", || async { marks.exists().then_some(()) }).await;
+    let restore = begin_and_hang(&console, id(&backup), &order, &database).await;
     for agent in console.agents() {
         let _ = kill(agent, Signal::SIGKILL);
     }
@@ -308,18 +311,7 @@ async fn s01_s15_a_power_cut_in_mid_restore_is_survived() {
     let backup = console.good_backup().await;
     ravage_lightly(&tree);
     let before = portrait(&tree);
-    let marks = folder.path().join("marks");
-    fs::write(
-        &order,
-        format!(
-            "echo >> '{0}'; if [ $(wc -l < '{0}') = 1 ]; then sleep 600; fi; cat > '{1}'",
-            marks.display(),
-            database.display()
-        ),
-    )
-    .unwrap();
-    let restore = console.begin_restore(id(&backup)).await;
-    until("the restore is at its load command", || async { marks.exists().then_some(()) }).await;
+    let restore = begin_and_hang(&console, id(&backup), &order, &database).await;
     console.kill();
     console.start_again();
     let record = console.settled(&restore).await;

@@ -175,7 +175,7 @@ impl Stage<'_> {
 
     /// Waits until the application has had time to see that it is under maintenance.
     fn settle(&self, seconds: u64) -> anyhow::Result<()> {
-        let maintenance = self.runtime.block_on(patiently(|| self.ledger.state()))?.maintenance;
+        let maintenance = self.runtime.block_on(patiently(|| self.ledger.maintenance()))?;
         let Some(since) = maintenance.since.filter(|_| maintenance.on) else { return Ok(()) };
         let settled = since.saturating_add(SignedDuration::from_secs(i64::try_from(seconds)?))?;
         let left = settled.duration_since(Timestamp::now());

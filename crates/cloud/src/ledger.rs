@@ -33,7 +33,7 @@ use nightkeep_domain::{
     identifier::OperationId,
     operation::{Operation, Progress},
     record::{Record, RecordKind, Status},
-    state::{Services, State},
+    state::{Maintenance, Services, State},
 };
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -138,6 +138,24 @@ impl Ledger {
         state.progress =
             progress.filter(|found| found.is_of(state.operation.as_ref())).map(|found| found.progress);
         Ok(state)
+    }
+
+    /// The maintenance flag alone: what the main application asks for, often.
+    ///
+    /// # Errors
+    /// If the table cannot be read.
+    pub async fn maintenance(&self) -> Result<Maintenance, Error> {
+        let doing = "reading the maintenance flag";
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(key("console", "maintenance")))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::of(doing, error))?;
+        answer.item.map_or_else(|| Ok(Maintenance::default()), |item| from_item(item, "the maintenance flag"))
     }
 
     /// Begins an operation if none is in progress: stores it and its records, uses up its confirmation,

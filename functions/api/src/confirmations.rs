@@ -115,7 +115,7 @@ pub(crate) async fn end_maintenance(
         }
         Begin::Begun => {
             tracing::warn!(user = api.user.name, "maintenance ended by hand");
-            let maintenance = api.ledger.state().await?.maintenance;
+            let maintenance = api.ledger.maintenance().await?;
             Ok(Json(EndView { maintenance: maintenance.into() }))
         }
         Begin::Unconfirmed | Begin::NotRestorable => Err(Problem::unconfirmed()),

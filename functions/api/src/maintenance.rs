@@ -17,7 +17,7 @@ const RETRY_AFTER: &str = "30";
 
 /// `GET /maintenance`: 200 while the application may be used, 503 while it may not.
 pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Response, Problem> {
-    let maintenance = api.ledger.state().await?.maintenance;
+    let maintenance = api.ledger.maintenance().await?;
     if !maintenance.on {
         return Ok(Json(json!({ "on": false, "message": null })).into_response());
     }
