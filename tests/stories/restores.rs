@@ -220,6 +220,41 @@ async fn s15_a_restore_that_fills_the_disk_is_put_back() {
     assert_same(&before, &portrait(&tree));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn s15_a_restore_whose_storage_goes_away_is_put_back_once_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (tree, order) = (folder.path().join("tree"), folder.path().join("order"));
+    fs::create_dir(&tree).unwrap();
+    plant(&tree, 300).unwrap();
+    fs::write(&order, "cat > /dev/null").unwrap();
+    // The load comes first, and takes the storage away from the files that follow.
+    let load = format!(
+        "[[source]]\nname = \"database\"\ndump = [\"echo\", \"rows\"]\nload = [\"sh\", {:?}]\n",
+        order.to_str().unwrap()
+    );
+    let console = Console::start(&(load + &directory("files", &tree))).await;
+    let backup = console.good_backup().await;
+    ravage_lightly(&tree);
+    let before = portrait(&tree);
+    let bucket = console.state_folder().join("s3").join(&console.environment()["NIGHTKEEP_BUCKET"]);
+    let aside = folder.path().join("aside");
+    let script = "cat > /dev/null; if [ ! -e \"$0.once\" ]; then touch \"$0.once\"; mv";
+    fs::write(&order, format!("{script} '{}' '{}'; fi", bucket.display(), aside.display())).unwrap();
+    let restore = console.begin_restore(id(&backup)).await;
+    until("the data is being put back", || async {
+        let stages = console.get("/api/state").await["operation"]["stages"].take();
+        let putting = |stage: &Value| stage["name"] == "put_back" && stage["state"] == "in_progress";
+        stages.as_array()?.iter().any(putting).then_some(())
+    })
+    .await;
+    fs::rename(&aside, &bucket).unwrap();
+    let record = console.settled(&restore).await;
+    assert_eq!((&record["status"], &record["put_back"]), (&json!("FAILED"), &json!(true)), "{record:#}");
+    assert_eq!(record["failure"]["code"], "storage_refused", "{record:#}");
+    assert_same(&before, &portrait(&tree));
+    restic::check(&console);
+}
+
 /// Begins a restore whose load command hangs the first time, and waits until it does.
 async fn begin_and_hang(console: &Console, backup: &str, order: &Path, database: &Path) -> String {
     let marks = order.with_extension("marks");
