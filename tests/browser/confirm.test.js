@@ -127,7 +127,7 @@ test("R5 R10: a backup that is gone, or can't be restored, is said to be so, and
   await reads(trouble, "This backup no longer exists. It was older than 60 days and was removed. Nothing was started. Choose another one.");
   assert.equal(await confirm.getAttribute("aria-disabled"), "true");
   await page.keyboard.press("Escape");
-  assert.equal(await row(page, first.id).count(), 0, "its row is gone");
+  await until("its row to be gone", async () => (await row(page, first.id).count()) === 0);
 
   told.answers["POST /confirmations"] = () => problem(422, "not-restorable", "Only a backup with the status SUCCESS can be restored. Nothing was started.");
   await row(page, second.id).hover();
