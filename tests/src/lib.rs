@@ -3,8 +3,10 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a story that cannot go on has failed")]
 
+pub mod alone;
 pub mod console;
 pub mod files;
+pub mod gate;
 pub mod postgres;
 pub mod restic;
 
