@@ -7,6 +7,7 @@ mod backups;
 mod confirmations;
 mod crashes;
 mod failures;
+mod purges;
 mod records;
 mod restarts;
 mod restores;
