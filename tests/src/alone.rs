@@ -80,7 +80,8 @@ impl Alone {
         let path = |name: &str| folder.path().join(name);
         let table = Table::open(&path("table"), Arc::new(Notify::new())).expect("a table");
         table.create(NAME).expect("a table");
-        let parameters = ssm::Ssm::new(ssm::Store::open(&path("parameters")).expect("parameters"), "us-east-1");
+        let parameters =
+            ssm::Ssm::new(ssm::Store::open(&path("parameters")).expect("parameters"), "us-east-1");
         let tree = path("tree");
         let description = format!(
             "name = \"Guest book\"\n[[source]]\nname = \"files\"\ndirectory = {:?}\n",
@@ -90,7 +91,6 @@ impl Alone {
         parameters.set("/nightkeep/settle-seconds", "0").expect("a parameter");
         parameters.set_secret("/nightkeep/secrets/repository-password", "secret").expect("a parameter");
         fs::write(path("password"), "secret").expect("a password");
-        fs::create_dir_all(path("s3").join(NAME)).expect("a bucket");
 
         let gate = Arc::new(Gate::default());
         let forever = std::future::pending::<()>;
@@ -121,14 +121,12 @@ impl Alone {
             ("PATH", "/usr/bin:/bin".to_owned()),
         ];
         let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let credentials = Credentials::new(&keys.access_key, &keys.secret_key, None, None, "alone");
-        let shared = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(format!("http://{dynamodb_at}"))
-            .build();
-        let ledger = Ledger::new(&shared, NAME);
+        let ledger = Ledger::new(&shared(&keys, dynamodb_at), NAME);
+        let client = aws_sdk_s3::config::Builder::from(&shared(&keys, objects_at)).force_path_style(true);
+        let client = aws_sdk_s3::Client::from_conf(client.build());
+        if !path("s3").join(NAME).exists() {
+            client.create_bucket().bucket(NAME).send().await.expect("a bucket");
+        }
         Self { folder, environment, objects: objects_at, ledger, gate }
     }
 
@@ -241,7 +239,8 @@ impl Alone {
     /// Begins a purge.
     pub async fn begin_purge(&self) -> Assignment {
         let (id, _) = aged(0);
-        self.begin(Operation::new(random(), Kind::Purge, id, "alone".to_owned(), Timestamp::now()), None).await
+        self.begin(Operation::new(random(), Kind::Purge, id, "alone".to_owned(), Timestamp::now()), None)
+            .await
     }
 
     /// Runs a purge, and ends it as the worker would.
@@ -303,13 +302,28 @@ impl Alone {
     /// The bytes of the repository.
     pub fn bytes(&self) -> u64 {
         let entries = walkdir::WalkDir::new(self.bucket()).into_iter().flatten();
-        entries.filter_map(|entry| entry.metadata().ok().filter(fs::Metadata::is_file)).map(|found| found.len()).sum()
+        entries
+            .filter_map(|entry| entry.metadata().ok().filter(fs::Metadata::is_file))
+            .map(|found| found.len())
+            .sum()
     }
+}
+
+fn shared(keys: &Keys, endpoint: SocketAddr) -> SdkConfig {
+    let credentials = Credentials::new(&keys.access_key, &keys.secret_key, None, None, "alone");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(format!("http://{endpoint}"))
+        .build()
 }
 
 /// What a task that was killed settles as.
 pub fn vanished() -> Settlement {
-    Settlement::Failed { cause: Cause::TaskVanished { exit_code: Some(137), why: "it was killed".to_owned() } }
+    Settlement::Failed {
+        cause: Cause::TaskVanished { exit_code: Some(137), why: "it was killed".to_owned() },
+    }
 }
 
 /// A record of a backup that began so many days ago, and its id.

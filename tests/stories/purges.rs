@@ -11,12 +11,10 @@ use nightkeep_domain::{
     cause::Cause,
     identifier::RecordId,
     operation::{Purged, Report},
-    record::{Record, RecordKind, Status},
 };
 use nightkeep_tests::{
-    alone::{Alone, Ended, aged, vanished},
+    alone::{Alone, Ended, vanished},
     files::{noise, portrait},
-    run,
 };
 
 /// What the purge removed.
@@ -41,7 +39,9 @@ async fn many_ages() -> (Alone, Vec<RecordId>) {
     let alone = Alone::start().await;
     let mut kept = Vec::new();
     for (number, (days, succeeds)) in
-        [(80, true), (70, true), (65, false), (61, true), (30, true), (20, false), (10, true)].into_iter().enumerate()
+        [(80, true), (70, true), (65, false), (61, true), (30, true), (20, false), (10, true)]
+            .into_iter()
+            .enumerate()
     {
         day(&alone.tree(), number as u64);
         let id = alone.backup(days, succeeds).await;
@@ -92,7 +92,7 @@ async fn r10_a_purge_removes_what_has_expired_and_nothing_else() {
     assert_eq!(purged.records, 4, "the failed one too");
     assert_eq!(purged.snapshots, 5, "three named, and two that failed backups had left");
     let freed = bytes - alone.bytes();
-    assert!(purged.freed_bytes.abs_diff(freed) < 2000, "{purged:?}, but {freed}");
+    assert!(purged.freed_bytes.abs_diff(freed) < freed / 20, "{purged:?}, but {freed}");
     assert!(freed > 400_000, "{freed}");
     assert_only(&alone, &kept).await;
     assert_eq!(alone.restored(&newest, portrait), held, "what is kept is as it was");
@@ -116,10 +116,14 @@ async fn a_purge_that_is_killed_at_any_of_its_writes_harms_nothing_and_the_next_
     let reference = prepared.copy().await;
     purged(&reference.purge().await);
     let writes = reference.gate().seen();
-    for kind in ["DELETE /nightkeep/repository/snapshots/", "DELETE /nightkeep/repository/index/",
-        "DELETE /nightkeep/repository/data/", "PUT /nightkeep/repository/index/",
-        "PUT /nightkeep/repository/data/", "POST transactwriteitems"]
-    {
+    for kind in [
+        "DELETE /nightkeep/repository/snapshots/",
+        "DELETE /nightkeep/repository/index/",
+        "DELETE /nightkeep/repository/data/",
+        "PUT /nightkeep/repository/index/",
+        "PUT /nightkeep/repository/data/",
+        "POST transactwriteitems",
+    ] {
         assert!(writes.iter().any(|write| write.contains(kind)), "{kind} is not in {writes:#?}");
     }
     let bytes = reference.bytes();
@@ -156,7 +160,7 @@ async fn a_purge_that_is_killed_at_any_of_its_writes_harms_nothing_and_the_next_
 #[tokio::test(flavor = "multi_thread")]
 async fn s19_a_refused_deletion_leaves_the_row_and_the_next_night_removes_both() {
     let (alone, kept) = many_ages().await;
-    for refused in ["repository/data", "repository/snapshots", "repository/index"] {
+    for refused in ["repository/snapshots", "repository/index", "repository/data"] {
         alone.gate().refuse(Some(&format!("DELETE /nightkeep/{refused}")));
         let ended = alone.purge().await;
         let Some(Report::Failed { cause: Cause::StorageRefused { doing, why } }) = &ended.report else {
