@@ -6,7 +6,7 @@ use std::{
     fs,
     net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    process::{Command, ExitStatus, Stdio},
+    process::{ExitStatus, Output, Stdio},
     sync::Arc,
 };
 
@@ -26,12 +26,11 @@ use nightkeep_domain::{
 use nightkeep_local::{endpoint, s3, signature::Keys, ssm, table::Table};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, process::Command, sync::Notify};
 
 use crate::{
     console::program,
     gate::{self, Gate},
-    run,
 };
 
 /// The names of the table and of the bucket.
@@ -43,6 +42,8 @@ pub struct Alone {
     environment: BTreeMap<String, String>,
     /// Where restic finds the repository, past the gate.
     objects: SocketAddr,
+    client: aws_sdk_s3::Client,
+    parameters: Arc<ssm::Ssm>,
     ledger: Ledger,
     gate: Arc<Gate>,
 }
@@ -70,8 +71,7 @@ impl Alone {
     pub async fn copy(&self) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let all = format!("{}/.", self.folder.path().display());
-        run(Command::new("cp").args(["--archive", &all]).arg(folder.path()));
-        // The application is where it was.
+        done(Command::new("cp").args(["--archive", &all]).arg(folder.path())).await;
         Self::over(folder).await
     }
 
@@ -92,12 +92,13 @@ impl Alone {
         parameters.set_secret("/nightkeep/secrets/repository-password", "secret").expect("a parameter");
         fs::write(path("password"), "secret").expect("a password");
 
+        let parameters = Arc::new(parameters);
         let gate = Arc::new(Gate::default());
         let forever = std::future::pending::<()>;
         let (dynamodb, dynamodb_at) = bind().await;
         tokio::spawn(endpoint::serve(dynamodb, Arc::new(table), keys.clone(), forever()));
         let (ssm, ssm_at) = bind().await;
-        tokio::spawn(endpoint::serve(ssm, Arc::new(parameters), keys.clone(), forever()));
+        tokio::spawn(endpoint::serve(ssm, Arc::clone(&parameters), keys.clone(), forever()));
         let (objects, objects_at) = bind().await;
         let (access_key, secret_key) = (keys.access_key.clone(), keys.secret_key.clone());
         tokio::spawn(s3::serve(objects, path("s3"), access_key, secret_key, forever()));
@@ -127,7 +128,7 @@ impl Alone {
         if !path("s3").join(NAME).exists() {
             client.create_bucket().bucket(NAME).send().await.expect("a bucket");
         }
-        Self { folder, environment, objects: objects_at, ledger, gate }
+        Self { folder, environment, objects: objects_at, client, parameters, ledger, gate }
     }
 
     /// The application's folder.
@@ -145,13 +146,32 @@ impl Alone {
         &self.gate
     }
 
-    /// The files that the bucket consists of.
-    pub fn bucket(&self) -> PathBuf {
-        self.folder.path().join("s3").join(NAME)
+    /// Sets a setting.
+    pub fn set(&self, name: &str, value: &str) {
+        self.parameters.set(&format!("/nightkeep/{name}"), value).expect("setting a setting");
+    }
+
+    /// The objects of the repository in one of its folders, or in all of them: names and sizes.
+    pub async fn listed(&self, folder: &str) -> BTreeMap<String, u64> {
+        let request = self.client.list_objects_v2().bucket(NAME).prefix(format!("repository/{folder}"));
+        let mut pages = request.into_paginator().send();
+        let mut found = BTreeMap::new();
+        while let Some(page) = pages.next().await {
+            for object in page.expect("the objects").contents() {
+                let name = object.key().unwrap_or_default().rsplit('/').next().unwrap_or_default().to_owned();
+                found.insert(name, object.size().unwrap_or_default().unsigned_abs());
+            }
+        }
+        found
+    }
+
+    /// The bytes of the repository.
+    pub async fn bytes(&self) -> u64 {
+        self.listed("").await.values().sum()
     }
 
     /// Begins an operation whose agent is about to be started.
-    pub async fn begin(&self, mut operation: Operation, record: Option<Record>) -> Assignment {
+    pub async fn begin(&self, mut operation: Operation, records: &[Record]) -> Assignment {
         let now = Timestamp::now();
         operation.stages[0].state = StageState::InProgress;
         operation.stages[0].started_at = Some(now);
@@ -167,10 +187,9 @@ impl Alone {
         });
         let activity = (operation.kind == Kind::Purge)
             .then(|| Activity::new(operation.record_id, ActivityKind::Purge, "alone".to_owned(), now));
-        let records: Vec<Record> = record.into_iter().collect();
         let beginning = Beginning {
             operation: &operation,
-            records: &records,
+            records,
             activity: activity.as_ref(),
             confirmation: None,
             schedule: None,
@@ -209,7 +228,7 @@ impl Alone {
         Ended { status, report, log: String::from_utf8_lossy(&log).into_owned() }
     }
 
-    /// Ends the operation in progress as the worker would; an agent that reported nothing has vanished.
+    /// Ends the operation in progress as the worker would.
     pub async fn settle(&self, settlement: &Settlement) {
         let mut state = self.ledger.state().await.expect("the state");
         if let Some(operation) = &mut state.operation {
@@ -229,23 +248,23 @@ impl Alone {
     pub async fn backup(&self, days: i64, succeeds: bool) -> RecordId {
         let (id, record) = aged(days);
         let operation = Operation::new(random(), Kind::Backup, id, "alone".to_owned(), record.created_at);
-        let assignment = self.begin(operation, Some(record)).await;
+        let assignment = self.begin(operation, &[record]).await;
         let ended = self.agent(assignment).await;
         let Some(Report::BackedUp { snapshots }) = ended.report else { panic!("{ended:?}") };
         self.settle(&if succeeds { Settlement::Success { snapshots } } else { vanished() }).await;
         id
     }
 
-    /// Begins a purge.
-    pub async fn begin_purge(&self) -> Assignment {
-        let (id, _) = aged(0);
-        self.begin(Operation::new(random(), Kind::Purge, id, "alone".to_owned(), Timestamp::now()), None)
-            .await
+    /// Begins a purge as if it were so many days ago.
+    pub async fn begin_purge(&self, days: i64) -> Assignment {
+        let (id, record) = aged(days);
+        let purge = Operation::new(random(), Kind::Purge, id, "alone".to_owned(), record.created_at);
+        self.begin(purge, &[]).await
     }
 
     /// Runs a purge, and ends it as the worker would.
     pub async fn purge(&self) -> Ended {
-        let assignment = self.begin_purge().await;
+        let assignment = self.begin_purge(0).await;
         let ended = self.agent(assignment).await;
         let settlement = match &ended.report {
             Some(Report::Purged { .. }) => Settlement::Success { snapshots: Vec::new() },
@@ -261,52 +280,62 @@ impl Alone {
         self.ledger.records(None, 1000).await.expect("the records").records
     }
 
-    /// restic on the repository.
-    pub fn restic(&self, arguments: &[&str]) -> Command {
+    /// Stores records as they are.
+    pub async fn store(&self, records: &[Record]) {
+        // A transaction does not take more.
+        for some in records.chunks(90) {
+            let (id, record) = aged(0);
+            let operation = Operation::new(random(), Kind::Backup, id, "alone".to_owned(), record.created_at);
+            let all: Vec<Record> = some.iter().cloned().chain([record]).collect();
+            self.begin(operation, &all).await;
+            self.settle(&vanished()).await;
+        }
+    }
+
+    /// Runs restic on the repository.
+    pub async fn restic(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new("restic");
         command.args(["--no-cache", "--no-lock"]).args(arguments).env_clear().envs(&self.environment);
         command.env("HOME", "/nonexistent");
         command.env("RESTIC_REPOSITORY", format!("s3:http://{}/{NAME}/repository", self.objects));
         command.env("RESTIC_PASSWORD_FILE", self.folder.path().join("password"));
-        command
+        done(&mut command).await
     }
 
     /// Checks the whole repository, all data included, and returns what restic says.
-    pub fn check(&self) -> String {
-        let output = run(&mut self.restic(&["check", "--read-data"]));
+    pub async fn check(&self) -> String {
+        let output = self.restic(&["check", "--read-data"]).await;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
         assert!(text.contains("no errors were found"), "{text}");
         text + &String::from_utf8_lossy(&output.stderr)
     }
 
     /// The snapshots: their ids and their tags.
-    pub fn snapshots(&self) -> BTreeMap<String, Vec<String>> {
-        let output = run(&mut self.restic(&["snapshots", "--json"]));
+    pub async fn snapshots(&self) -> BTreeMap<String, Vec<String>> {
+        let output = self.restic(&["snapshots", "--json"]).await;
         let found: Value = serde_json::from_slice(&output.stdout).expect("restic's JSON");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let tags = |snapshot: &Value| snapshot["tags"].as_array().into_iter().flatten().map(text).collect();
         found.as_array().into_iter().flatten().map(|one| (text(&one["id"]), tags(one))).collect()
     }
 
-    /// Restores a snapshot of the application's folder with restic, and looks at what it holds.
-    pub fn restored<T>(&self, snapshot: &str, look: impl Fn(&Path) -> T) -> T {
+    /// Restores a snapshot with restic, and looks at what it holds.
+    pub async fn restored<T>(&self, snapshot: &str, look: impl Fn(&Path) -> T) -> T {
         let target = tempfile::tempdir().expect("a temporary folder");
         let path = target.path().to_str().expect("a path in UTF-8");
-        run(&mut self.restic(&["restore", snapshot, "--target", path]));
-        let output = run(&mut self.restic(&["snapshots", "--json", snapshot]));
+        self.restic(&["restore", snapshot, "--target", path]).await;
+        let output = self.restic(&["snapshots", "--json", snapshot]).await;
         let found: Value = serde_json::from_slice(&output.stdout).expect("restic's JSON");
         let folder = found[0]["paths"][0].as_str().expect("the snapshot's folder");
         look(&target.path().join(folder.trim_start_matches('/')))
     }
+}
 
-    /// The bytes of the repository.
-    pub fn bytes(&self) -> u64 {
-        let entries = walkdir::WalkDir::new(self.bucket()).into_iter().flatten();
-        entries
-            .filter_map(|entry| entry.metadata().ok().filter(fs::Metadata::is_file))
-            .map(|found| found.len())
-            .sum()
-    }
+/// Runs a command that has to succeed.
+async fn done(command: &mut Command) -> Output {
+    let output = command.output().await.expect("starting a command");
+    assert!(output.status.success(), "{command:?}: {output:?}");
+    output
 }
 
 fn shared(keys: &Keys, endpoint: SocketAddr) -> SdkConfig {
@@ -333,7 +362,8 @@ pub fn aged(days: i64) -> (RecordId, Record) {
     (id, Record::backup(id, Trigger::Scheduled, Notes::default(), "alone".to_owned(), at))
 }
 
-fn random() -> OperationId {
+/// A name for an operation.
+pub fn random() -> OperationId {
     OperationId::new(Timestamp::now(), entropy())
 }
 

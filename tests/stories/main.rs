@@ -11,6 +11,7 @@ mod purges;
 mod records;
 mod restarts;
 mod restores;
+mod retention;
 mod source_archives;
 mod starting;
 

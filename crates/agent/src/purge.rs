@@ -129,10 +129,10 @@ impl Purge<'_> {
 /// repository is elsewhere or lost, and the record is the only trace of it.
 fn nothing_is_named(holdings: &[Holding], expired: &BTreeSet<RecordId>) -> Result<Purged, Cause> {
     let names = |holding: &&Holding| expired.contains(&holding.record) && !holding.snapshots.is_empty();
-    match holdings.iter().filter(names).count() {
-        0 => Ok(Purged::default()),
-        count => Err(Cause::RepositoryDamaged {
-            found: format!("there is none, but {count} expired backups are said to be in it"),
-        }),
-    }
+    let found = match holdings.iter().filter(names).count() {
+        0 => return Ok(Purged::default()),
+        1 => "there is none, but an expired backup should be in it".to_owned(),
+        count => format!("there is none, but {count} expired backups should be in it"),
+    };
+    Err(Cause::RepositoryDamaged { found })
 }
