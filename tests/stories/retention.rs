@@ -45,10 +45,10 @@ async fn night(console: &Console, since: Timestamp) -> Value {
 /// Waits until a purge that began at `since` or later has succeeded, and returns what it removed.
 async fn purge(console: &Console, since: Timestamp) -> Value {
     let purge = until(&format!("the purge of {since} has ended"), || async {
-        let newest = console.get("/api/activity").await["activities"][0].take();
+        let newest = console.get("/api/activity").await["activities"].get(0)?.clone();
         let began: Timestamp = newest["created_at"].as_str()?.parse().unwrap();
         let rest = console.get("/api/state").await["operation"].is_null();
-        (began >= since && rest && newest["kind"] == "purge").then_some(newest)
+        (began >= since && rest && newest["status"] != "IN_PROGRESS").then_some(newest)
     })
     .await;
     assert_eq!(purge["status"], "SUCCESS", "{purge:#}");
@@ -166,16 +166,20 @@ async fn a_backup_that_expires_while_it_is_restored_is_removed_only_after_that()
     fs::write(&gate, "").unwrap();
     let start: Timestamp = "2026-03-01T12:00:00Z".parse().unwrap();
     let slow = dump("slow", &gated(&gate)) + "load = [\"sh\", \"-c\", \"cat > /dev/null\"]\n";
-    let options = ["--backup-time", "12:10"];
+    let options = ["--nightly", "on", "--backup-time", "12:10"];
     let console = Console::start_at(start, &options, &(directory("files", &tree) + &slow)).await;
     let backup = id(&console.good_backup().await);
 
     let day = SignedDuration::from_hours(24);
     console.clock().set(start + 60 * day - SignedDuration::from_mins(5));
-    console.setting("nightly", "on").await;
     fs::write(tree.join("file"), "as it must not stay").unwrap();
     fs::remove_file(&gate).unwrap();
     let restore = console.begin_restore(&backup).await;
+    until("the restore’s safety backup waits at the gate", || async {
+        let state = console.get("/api/state").await;
+        (state["operation"]["progress"]["source"] == "slow").then_some(())
+    })
+    .await;
     let later = start + 60 * day + SignedDuration::from_mins(20);
     console.clock().set(later);
     // The backup has expired, the night is due, and so is a purge.
