@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod console;
 pub mod files;
+pub mod lambda;
 pub mod postgres;
 pub mod restic;
 
