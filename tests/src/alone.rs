@@ -165,6 +165,22 @@ impl Alone {
         found
     }
 
+    /// Writes an object of the repository as it is, or removes it.
+    pub async fn put(&self, name: &str, body: Option<&[u8]>) {
+        let key = format!("repository/{name}");
+        match body {
+            Some(body) => {
+                let body = body.to_vec().into();
+                let put = self.client.put_object().bucket(NAME).key(key).body(body);
+                put.send().await.expect("writing an object");
+            }
+            None => {
+                let delete = self.client.delete_object().bucket(NAME).key(key);
+                delete.send().await.expect("removing an object");
+            }
+        }
+    }
+
     /// The bytes of the repository.
     pub async fn bytes(&self) -> u64 {
         self.listed("").await.values().sum()

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod console;
 pub mod files;
 pub mod gate;
+pub mod lambda;
 pub mod postgres;
 pub mod restic;
 

@@ -243,6 +243,42 @@ async fn a_snapshot_made_by_hand_and_one_whose_record_nobody_knows_survive_a_pur
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_removed_while_plain_restic_is_at_work_or_the_repository_is_damaged() {
+    let (alone, kept) = many_ages().await;
+    let before = alone.listed("").await;
+    let refusal = async |ended: Ended| match ended.report {
+        Some(Report::Failed { cause }) => (cause.code(), cause.to_string()),
+        Some(_) | None => panic!("{ended:?}"),
+    };
+    alone.put("locks/0123", Some(b"as restic writes it")).await;
+    let (code, said) = refusal(alone.purge().await).await;
+    assert_eq!(code, "repository_in_use");
+    assert!(said.contains("less than half an hour"), "{said}");
+    alone.put("locks/0123", None).await;
+    assert_eq!(alone.listed("").await, before);
+
+    let indexes = alone.listed("index/").await;
+    let lost: Vec<&String> = indexes.keys().collect();
+    for index in lost {
+        let damaged = alone.copy().await;
+        damaged.put(&format!("index/{index}"), None).await;
+        let before = damaged.listed("").await;
+        let ended = damaged.purge().await;
+        // The index of what has expired may be missed by nobody.
+        if let Some(Report::Purged { .. }) = &ended.report {
+            assert_only(&damaged, &kept).await;
+            continue;
+        }
+        let (code, said) = refusal(ended).await;
+        assert_eq!(code, "repository_damaged", "{said}");
+        assert_eq!(damaged.listed("").await, before, "{said}");
+        assert_eq!(damaged.records().await.len(), 5);
+    }
+    purged(&alone.purge().await);
+    assert_only(&alone, &kept).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn r10_failed_backups_restores_and_activities_expire_by_the_hundred_without_a_repository() {
     let alone = Alone::start().await;
     alone.set("application", "what is this?");

@@ -38,7 +38,7 @@ pub(crate) struct Purge<'a> {
     pub(crate) ledger: &'a Ledger,
     pub(crate) assignment: Assignment,
     pub(crate) retention: Retention,
-    pub(crate) now: Timestamp,
+    pub(crate) now: fn() -> Timestamp,
     pub(crate) tally: &'a Arc<Tally>,
 }
 
@@ -46,7 +46,8 @@ impl Purge<'_> {
     /// Removes what has expired.
     pub(crate) fn run(&self) -> anyhow::Result<Purged> {
         let holdings = self.runtime.block_on(patiently(|| self.ledger.holdings()))?;
-        let expired = self.expired(&holdings)?;
+        let now = (self.now)();
+        let expired = self.expired(&holdings, now)?;
         let ids: Vec<RecordId> = expired.iter().copied().collect();
         self.runtime.block_on(patiently(|| self.ledger.mark_expired(self.assignment, &ids)))?;
         tracing::info!(records = ids.len(), "expired records were marked");
@@ -59,7 +60,7 @@ impl Purge<'_> {
         self.still_ours()?;
         self.runtime.block_on(patiently(|| self.ledger.remove_records(self.assignment, &ids)))?;
         purged.records = ids.len() as u64;
-        let before = self.retention.first_kept(self.now);
+        let before = self.retention.first_kept(now);
         let activities =
             self.runtime.block_on(patiently(|| self.ledger.remove_activities(self.assignment, before)))?;
         tracing::info!(
@@ -74,9 +75,8 @@ impl Purge<'_> {
 
     /// The records that go: what has expired, and what an earlier purge has marked. The mark is for ever,
     /// whatever the retention is now: data of theirs may be gone.
-    fn expired(&self, holdings: &[Holding]) -> anyhow::Result<BTreeSet<RecordId>> {
-        let found =
-            self.runtime.block_on(patiently(|| self.ledger.expired(self.retention, self.now, MOST)))?;
+    fn expired(&self, holdings: &[Holding], now: Timestamp) -> anyhow::Result<BTreeSet<RecordId>> {
+        let found = self.runtime.block_on(patiently(|| self.ledger.expired(self.retention, now, MOST)))?;
         let old = found.iter().map(|record| (record.id, record.status));
         let marked = holdings.iter().filter(|holding| holding.expired);
         let all = old.chain(marked.map(|holding| (holding.record, holding.status)));
@@ -90,6 +90,7 @@ impl Purge<'_> {
         expired: &BTreeSet<RecordId>,
     ) -> anyhow::Result<Purged> {
         self.tally.begin("repository");
+        let found = archive.undisturbed((self.now)())?;
         let before = archive.bytes()?;
         let repository = archive.repository()?;
         let snapshots = archive.engine(repository.get_all_snapshots())?;
@@ -101,7 +102,11 @@ impl Purge<'_> {
                  copies of backups whose records were lost, and plain restic can restore or forget them"
             );
         }
+        // Nothing goes before it is known that the rest is whole.
+        let pruning = prune::plan(&repository, &selection.removed, self.tally)
+            .map_err(|error| archive.damage(&error))?;
         self.still_ours()?;
+        archive.still_undisturbed(&found, (self.now)())?;
         archive.engine(repository.delete_snapshots(&selection.removed))?;
         archive.healthy()?;
         tracing::info!(
@@ -110,9 +115,6 @@ impl Purge<'_> {
             kept = snapshots.len() - selection.removed.len(),
             "snapshots were removed"
         );
-
-        let pruning = archive.engine(prune::plan(&repository, self.tally))?;
-        self.still_ours()?;
         archive.engine(pruning.run(&repository))?;
         archive.healthy()?;
         let freed_bytes = before.saturating_sub(archive.bytes()?);

@@ -5,6 +5,7 @@
 
 mod correction;
 mod keys;
+mod others;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -299,6 +300,17 @@ impl Archive {
             Some(cause) => cause.clone().into(),
             None => anyhow!("{}", error.display_log()),
         }
+    }
+
+    /// The cause behind an error of the engine that only reads what must be there: what the storage met,
+    /// or a damage.
+    pub(crate) fn damage(&self, error: &RusticError) -> Cause {
+        self.storage.failure().cloned().unwrap_or_else(|| {
+            let text = error.display_log();
+            let text = text.strip_prefix("Error: ").unwrap_or(&text);
+            let text = text.split(" (kind: ").next().unwrap_or(text);
+            Cause::RepositoryDamaged { found: text.trim_end_matches(['.', ' ']).to_owned() }
+        })
     }
 }
 

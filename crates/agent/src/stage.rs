@@ -190,7 +190,7 @@ impl Stage<'_> {
             ledger: self.ledger,
             assignment: self.config.assignment,
             retention,
-            now: Timestamp::now(),
+            now: Timestamp::now,
             tally: &self.tally,
         };
         Ok(Report::Purged { purged: purge.run()? })

@@ -6,7 +6,9 @@
 
 use std::sync::Arc;
 
-use rustic_core::{LimitOption, Open, PruneOptions, PrunePlan, Repository, RusticResult};
+use rustic_core::{
+    LimitOption, Open, PruneOptions, PrunePlan, Repository, RusticResult, repofile::SnapshotId,
+};
 
 use crate::progress::Tally;
 
@@ -23,9 +25,15 @@ pub(super) struct Pruning {
     plan: PrunePlan,
 }
 
-/// Finds out what is to be pruned. It reads every tree of every snapshot, and changes nothing.
-pub(super) fn plan(repository: &Repository<impl Open>, tally: &Arc<Tally>) -> RusticResult<Pruning> {
+/// Finds out what is to be pruned once the snapshots `going` are gone. It reads every tree of all others,
+/// fails if anything that they need is not there, and changes nothing.
+pub(super) fn plan(
+    repository: &Repository<impl Open>,
+    going: &[SnapshotId],
+    tally: &Arc<Tally>,
+) -> RusticResult<Pruning> {
     let mut options = PruneOptions::default();
+    options.ignore_snaps = going.to_vec();
     options.instant_delete = true;
     options.max_unused = LimitOption::Percentage(UNUSED);
     options.max_repack = REPACKED.parse()?;
@@ -50,7 +58,7 @@ pub(super) fn plan(repository: &Repository<impl Open>, tally: &Arc<Tally>) -> Ru
 }
 
 impl Pruning {
-    /// Prunes it.
+    /// Prunes it. The snapshots that were said to be going have to be gone.
     pub(super) fn run(self, repository: &Repository<impl Open>) -> RusticResult<()> {
         repository.prune(&self.options, self.plan)
     }
