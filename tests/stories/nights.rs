@@ -25,10 +25,11 @@ async fn scheduled(console: &Console) -> Vec<Value> {
 /// Waits until the schedule has made `count` records and nothing is in progress.
 async fn nights(console: &Console, count: usize) -> Vec<Value> {
     until(&format!("{count} nights have ended"), || async {
+        let rest = console.get("/api/state").await["operation"].is_null();
         let found = scheduled(console).await;
         assert!(found.len() <= count, "{found:#?}");
-        let rest = console.get("/api/state").await["operation"].is_null();
-        (found.len() == count && rest).then_some(found)
+        let ended = found.iter().all(|record| record["status"] != "IN_PROGRESS");
+        (found.len() == count && rest && ended).then_some(found)
     })
     .await
 }
