@@ -8,9 +8,11 @@ mod confirmations;
 mod crashes;
 mod failures;
 mod nights;
+mod purges;
 mod records;
 mod restarts;
 mod restores;
+mod retention;
 mod source_archives;
 mod starting;
 

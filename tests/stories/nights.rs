@@ -59,8 +59,20 @@ async fn r1_s17_a_night_in_which_the_clocks_change_has_one_backup() {
         ("Europe/Berlin", "02:30", "2027-03-28T00:59:00Z", "2027-03-28T01:00:00Z", "2027-03-28T01:30:00Z"),
         ("America/New_York", "01:30", "2026-11-01T05:29:00Z", "2026-11-01T05:30:00Z", "2026-11-01T06:30:00Z"),
         ("America/New_York", "02:30", "2027-03-14T06:59:00Z", "2027-03-14T07:00:00Z", "2027-03-14T07:30:00Z"),
-        ("Australia/Lord_Howe", "01:45", "2027-04-03T14:44:00Z", "2027-04-03T14:45:00Z", "2027-04-03T15:15:00Z"),
-        ("Australia/Lord_Howe", "02:15", "2026-10-03T15:29:00Z", "2026-10-03T15:30:00Z", "2026-10-03T15:45:00Z"),
+        (
+            "Australia/Lord_Howe",
+            "01:45",
+            "2027-04-03T14:44:00Z",
+            "2027-04-03T14:45:00Z",
+            "2027-04-03T15:15:00Z",
+        ),
+        (
+            "Australia/Lord_Howe",
+            "02:15",
+            "2026-10-03T15:29:00Z",
+            "2026-10-03T15:30:00Z",
+            "2026-10-03T15:45:00Z",
+        ),
     ];
     for (zone, time, before, due, again) in cases {
         let options = ["--nightly", "on", "--backup-time", time, "--time-zone", zone];
@@ -144,8 +156,10 @@ async fn s07_events_that_come_twice_and_late_make_one_backup() {
     let console = Console::start_at(at("2026-11-24T01:59:00Z"), &options, &dump("data", "echo data")).await;
     console.good_backup().await;
     // The function on AWS, twice, beside the program’s own scheduler: three that look at once.
-    let functions =
-        [Lambda::start("nightkeep-scheduler", &console).await, Lambda::start("nightkeep-scheduler", &console).await];
+    let functions = [
+        Lambda::start("nightkeep-scheduler", &console).await,
+        Lambda::start("nightkeep-scheduler", &console).await,
+    ];
     let both = async || {
         let [first, second] = &functions;
         let (first, second) = tokio::join!(first.invoke(EVENT), second.invoke(EVENT));

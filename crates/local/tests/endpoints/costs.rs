@@ -116,7 +116,13 @@ async fn costs(count: u64) -> [Cost; 3] {
     let metrics = Metrics::to(io::sink(), "nightkeep");
     let scheduler = Scheduler { ledger: ledger.clone(), settings: ssm.clone(), metrics };
     let user = User { name: "Maya".to_owned(), role: Role::Operator };
-    let api = Api { ledger, archives: Archives::new(&shared, "nightkeep"), settings: ssm, user, clock: Timestamp::now };
+    let api = Api {
+        ledger,
+        archives: Archives::new(&shared, "nightkeep"),
+        settings: ssm,
+        user,
+        clock: Timestamp::now,
+    };
     let router = nightkeep_api::router(api);
 
     let spent = || std::mem::take(&mut *table.asked.lock().unwrap());
@@ -136,6 +142,9 @@ async fn a_hundred_thousand_records_cost_no_more_than_a_hundred() {
     assert_eq!(page.requests, ["Query"]);
     assert_eq!(look.requests, ["Query"]);
     assert_eq!(purge.requests, ["Query", "Query", "UpdateItem"]);
-    assert!(page.half_units < 40 && look.half_units <= 4 && purge.half_units <= 8, "{page:?} {look:?} {purge:?}");
+    assert!(
+        page.half_units < 40 && look.half_units <= 4 && purge.half_units <= 8,
+        "{page:?} {look:?} {purge:?}"
+    );
     assert_eq!(costs(100_000).await, [page, look, purge]);
 }
