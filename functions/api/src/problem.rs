@@ -13,8 +13,25 @@ use nightkeep_cloud::{Error, Kind};
 use nightkeep_domain::{notes::NotesError, record::Record};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
-use crate::state::OperationView;
+use crate::{state::OperationView, user::Role};
+
+/// The media type of a problem.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error (RFC 9457). Some kinds have more members.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the OpenAPI document is made from it")]
+pub(crate) struct ProblemBody {
+    /// A name that stays the same: `urn:nightkeep:problem:` and the kind
+    #[schema(example = "urn:nightkeep:problem:busy")]
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What happened, for people
+    detail: String,
+}
 
 /// An error as the client sees it. What is only for the log is logged where the problem is made.
 #[derive(Debug)]
@@ -93,6 +110,36 @@ impl Problem {
             .with("record", json!(record))
     }
 
+    pub(crate) fn signed_out() -> Self {
+        let detail = "You are not signed in, or were signed out. Nothing was changed. Sign in again.";
+        Self::new(StatusCode::UNAUTHORIZED, "signed-out", "Signed out", detail)
+    }
+
+    pub(crate) fn wrong_token(why: &str) -> Self {
+        let detail = format!("The bearer token was not taken: {why}. Nothing was changed.");
+        Self::new(StatusCode::UNAUTHORIZED, "wrong-token", "The bearer token was not taken", detail)
+    }
+
+    pub(crate) fn no_role(name: &str, contact: &str) -> Self {
+        let detail = format!("{name} has no role here. Nothing was changed. Ask {contact} for one.");
+        Self::new(StatusCode::FORBIDDEN, "no-role", "No role", detail).with("contact", json!(contact))
+    }
+
+    pub(crate) fn role_too_low(role: Role) -> Self {
+        let detail = format!("Your role is {}. Nothing was changed. Ask an operator.", role.word());
+        Self::new(StatusCode::FORBIDDEN, "role-too-low", "The role is too low", detail)
+    }
+
+    pub(crate) fn cross_origin() -> Self {
+        let detail = "The request does not come from a page of this console. Nothing was changed.";
+        Self::new(StatusCode::FORBIDDEN, "cross-origin", "From another site", detail)
+    }
+
+    pub(crate) fn provider_unreachable() -> Self {
+        let detail = "The issuer of the token could not be reached to check it. Try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment", detail)
+    }
+
     pub(crate) fn wrong_parameter(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong-parameter", "A parameter cannot be used", detail)
     }
@@ -138,7 +185,10 @@ impl IntoResponse for Problem {
         let mut response = (self.status, Json(Value::Object(body))).into_response();
         response
             .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
