@@ -41,12 +41,13 @@ impl Stage<'_> {
     /// Sees the stage through.
     pub(crate) fn run(&self, operation: &Operation) -> anyhow::Result<Report> {
         let store = SettingsStore::new(self.shared, &self.config.parameters);
-        let settings = self.runtime.block_on(patiently(|| store.load()))?;
+        let in_force = self.runtime.block_on(patiently(|| store.load()))?;
+        let settings = &in_force.settings;
         let application = Application::parse(&settings.application).map_err(|error| {
             wrong(format!("the application’s description: {}", error.to_string().replace('\n', " ")))
         })?;
         match operation.stages[self.config.assignment.stage].name {
-            StageName::Backup => self.back_up(operation, &application, &settings, store),
+            StageName::Backup => self.back_up(operation, &application, settings, store),
             StageName::Restore => {
                 let restored = operation.restored.as_ref();
                 let snapshots =
@@ -62,6 +63,7 @@ impl Stage<'_> {
                 self.restore(&snapshots, &application, store)
             }
             StageName::Archive => self.archive_source(operation, &application),
+            StageName::Purge => Err(wrong("purging is not there yet".to_owned()).into()),
             StageName::Redeploy => Err(wrong("services are redeployed without an agent".to_owned()).into()),
         }
     }

@@ -22,7 +22,7 @@ pub use error::{Error, Kind};
 pub use ledger::{ActivityPage, Begin, Beginning, Edit, Ledger, Page, Use};
 pub use secrets::Secrets;
 pub use services::Services;
-pub use settings::SettingsStore;
+pub use settings::{InForce, SettingsStore};
 pub use tasks::{TaskConfig, Tasks};
 
 /// What all clients share: region, credentials and endpoints, from the environment, and how long an

@@ -170,6 +170,15 @@ pub enum Cause {
         /// What ECS said last.
         events: String,
     },
+    /// A night's backup could not begin before its window closed.
+    NightMissed {
+        /// What was in progress.
+        in_the_way: Kind,
+        /// Since when, a time of day for people.
+        since: String,
+        /// When the window closed, a time of day for people.
+        closed: String,
+    },
     /// The agent met a case that it has no better word for.
     Unexpected {
         /// The whole chain of what was being done and why it failed.
@@ -216,8 +225,14 @@ impl Cause {
             Self::ServicesUnknown { .. } => "services_unknown",
             Self::ServiceFailed { .. } => "service_failed",
             Self::ServiceNotSteady { .. } => "service_not_steady",
+            Self::NightMissed { .. } => "night_missed",
             Self::Unexpected { .. } => "unexpected",
         }
+    }
+
+    /// What this cause means to a person as the end of a night's backup that never began.
+    pub fn failure_of_missed_night(&self) -> Failure {
+        self.said(StageName::Backup, "Nothing was started, and no data was touched.", "or wait for tonight")
     }
 
     /// What this cause means to a person as the end of a restore's safety backup, while the restore has
@@ -273,6 +288,11 @@ impl Cause {
             (Kind::SourceArchive, _, None) => {
                 ("The application was not affected.".to_owned(), "then try again")
             }
+            (Kind::Purge, _, None) => (
+                "The application was not affected, and no backup that is still to be kept was touched."
+                    .to_owned(),
+                "and what could not be removed is tried again the next night",
+            ),
         };
         self.said(stage, &done, again)
     }
@@ -337,6 +357,11 @@ impl Cause {
                 let limit = duration(*limit_seconds);
                 format!("The stage{stage} took longer than {limit} and was stopped.")
             }
+            Self::NightMissed { in_the_way, since, closed } => format!(
+                "Last night’s backup did not run: a {} that had begun at {since} was in the way when its window \
+                 closed at {closed}.",
+                in_the_way.word()
+            ),
             Self::ServicesUnknown { why } => format!("The services could not be replaced: {why}."),
             Self::ServiceFailed { service, why } => {
                 format!("The service “{service}” did not come up: {why}.")
@@ -408,6 +433,7 @@ impl Cause {
             Self::ServiceFailed { service, .. } | Self::ServiceNotSteady { service, .. } => {
                 format!("Look at the events and the log of the service “{service}”")
             }
+            Self::NightMissed { .. } => "Start a backup now".to_owned(),
             Self::Unexpected { .. } => "Look at the log of the agent’s task".to_owned(),
         }
     }
