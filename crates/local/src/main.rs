@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use nightkeep_local::{
     Refused, guestbook,
     program::{self, Options},
+    sign_in::Provider,
 };
 use rustix::process::Signal;
 use tracing_subscriber::EnvFilter;
@@ -34,6 +35,8 @@ struct Arguments {
     /// The description of the application to look after; without it, a small sample
     #[arg(long, value_name = "FILE.toml")]
     application: Option<PathBuf>,
+    #[command(flatten)]
+    provider: Provider,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -63,7 +66,7 @@ struct Guestbook {
 }
 
 fn main() -> ExitCode {
-    let Arguments { port, state, application, command } = Arguments::parse();
+    let Arguments { port, state, application, provider, command } = Arguments::parse();
     if let Some(Command::Agent) = command {
         return agent();
     }
@@ -81,7 +84,7 @@ fn main() -> ExitCode {
     };
     let ended = match command {
         Some(Command::Guestbook(arguments)) => runtime.block_on(open_guest_book(arguments)),
-        Some(Command::Agent) | None => runtime.block_on(program::run(Options { port, state, application })),
+        Some(Command::Agent) | None => runtime.block_on(program::run(Options { port, state, application, provider })),
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -104,7 +104,8 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-restorable", "This cannot be restored", detail)
     }
 
-    pub(crate) fn notes_changed(record: &Record) -> Self {
+    pub(crate) fn notes_changed(mut record: Record) -> Self {
+        record.notes_history.clear();
         let detail = "Somebody else changed these notes meanwhile. Yours were not saved.";
         Self::new(StatusCode::PRECONDITION_FAILED, "notes-changed", "The notes were changed", detail)
             .with("record", json!(record))

@@ -16,7 +16,7 @@ mod notice;
 mod person;
 mod place;
 mod provider;
-mod routes;
+pub(crate) mod routes;
 mod seal;
 mod session;
 
@@ -24,7 +24,6 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use nightkeep_cloud::Secrets;
 
-pub(crate) use self::routes::{__path_begin, __path_finish, __path_leave, begin, finish, leave};
 pub use self::{config::Config, person::Groups};
 use self::{
     config::Checked, cookies::Cookie, keyring::Keyring, person::Person, provider::Provider, seal::Purpose,

@@ -11,21 +11,21 @@ use crate::problem::Problem;
 
 /// Who a request comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct User {
+pub(crate) struct User {
     /// What stays the same when the name changes: the provider's `sub`.
-    pub id: String,
+    pub(crate) id: String,
     /// The name to show.
-    pub name: String,
+    pub(crate) name: String,
     /// What they may do.
-    pub role: Role,
+    pub(crate) role: Role,
     /// Whether there is anything to sign out of.
-    pub signed_in: bool,
+    pub(crate) signed_in: bool,
 }
 
 /// What a user may do. A higher role may do all that a lower one may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Role {
+pub(crate) enum Role {
     /// See everything.
     Viewer,
     /// Do everything.

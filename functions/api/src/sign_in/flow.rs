@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use nightkeep_domain::settings::Settings;
 use openidconnect::{
     AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, IdTokenFields, LogoutRequest, Nonce, OAuth2TokenResponse as _, PkceCodeChallenge, PkceCodeVerifier,
+    EndpointSet, IdTokenFields, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
     PostLogoutRedirectUrl, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
     TokenResponse as _,
     core::{
@@ -30,7 +30,6 @@ use super::{
     seal::Purpose,
     session::{Limits, Session},
 };
-use crate::problem::Problem;
 
 /// How long somebody may take to sign in at the provider.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
@@ -158,8 +157,8 @@ impl Door {
         let (claims, hint) = self.exchange(&client, code, begun.verifier, &begun.nonce, now).await?;
         let person = self.person(&claims);
         let limits = Limits {
-            absolute: seconds(settings.session_seconds),
-            idle: seconds(settings.session_idle_seconds),
+            absolute: minutes(settings.session_hours * 60),
+            idle: minutes(settings.session_idle_minutes),
         };
         let session = Session::begin(person.clone(), limits, now);
         let sealed = ring.keys.seal(Purpose::Session, &session).ok_or_else(Notice::broken)?;
@@ -226,9 +225,8 @@ impl Door {
             .exchange_code(AuthorizationCode::new(code))
             .map_err(|error| failed(&chain(&error), Notice::broken()))?
             .set_pkce_verifier(PkceCodeVerifier::new(verifier));
-        let send = |request| self.provider.send(request);
         // Neither the answer nor what was wrong with it is logged: it may hold a token.
-        let answer = request.request_async(&send).await.map_err(|error| match error {
+        let answer = request.request_async(self.provider.http()).await.map_err(|error| match error {
             RequestTokenError::ServerResponse(refusal) => {
                 failed(&format!("the provider refused the code: {}", refusal.error().as_ref()), Notice::refused())
             }
@@ -265,6 +263,6 @@ fn failed(why: &str, notice: Notice) -> Notice {
     notice
 }
 
-fn seconds(seconds: u64) -> SignedDuration {
-    SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+fn minutes(minutes: u64) -> SignedDuration {
+    SignedDuration::from_mins(i64::try_from(minutes).unwrap_or_default())
 }

@@ -3,7 +3,7 @@
 //! It must never follow a redirect, wait without a limit, read an answer without one, or send anything
 //! over an unencrypted connection to another machine.
 
-use std::{fmt, sync::OnceLock, time::Duration};
+use std::{fmt, pin::Pin, sync::OnceLock, time::Duration};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -12,7 +12,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use lambda_http::http;
-use openidconnect::{HttpRequest, HttpResponse};
+use openidconnect::{AsyncHttpClient, HttpRequest, HttpResponse};
 
 /// How long one request may take, from connecting to the last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -37,7 +37,7 @@ pub(crate) struct NoAnswer {
 }
 
 impl Http {
-    pub(crate) async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, NoAnswer> {
         let host = request.uri().authority().map(ToString::to_string).unwrap_or_default();
         let failed = |why: String| NoAnswer { host: host.clone(), why };
         if !encrypted_or_here(request.uri().scheme_str(), request.uri().host()) {
@@ -62,6 +62,15 @@ impl Http {
         let (parts, body) = answer.into_parts();
         let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| error.to_string())?;
         Ok(http::Response::from_parts(parts, body.to_bytes().to_vec()))
+    }
+}
+
+impl<'c> AsyncHttpClient<'c> for Http {
+    type Error = NoAnswer;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, NoAnswer>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.send(request))
     }
 }
 

@@ -9,18 +9,19 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::{
-    AdditionalClaims, ClaimsVerificationError, ClientId, HttpRequest, IdToken, IdTokenClaims, IssuerUrl,
+    AdditionalClaims, ClaimsVerificationError, ClientId, IdToken, IdTokenClaims, IssuerUrl,
     JsonWebKeySet, JsonWebTokenType, Nonce, ProviderMetadataWithLogout, SignatureVerificationError,
     core::{
         CoreGenderClaim, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
         CoreJwsSigningAlgorithm,
     },
+    url::Url,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use tokio::sync::Mutex;
 
-use super::http::{Http, NoAnswer, encrypted_or_here};
+use super::http::{Http, encrypted_or_here};
 
 /// After how long the provider is asked again what its keys are: a key that it has withdrawn does not
 /// pass for longer than this, nor, if it cannot be reached, for longer than [`STALE`].
@@ -104,9 +105,9 @@ impl Provider {
         Self { issuer, http: Http::default(), known: Mutex::default() }
     }
 
-    /// A client for requests that openidconnect makes.
-    pub(crate) async fn send(&self, request: HttpRequest) -> Result<openidconnect::HttpResponse, NoAnswer> {
-        self.http.send(request).await
+    /// What makes the requests to it.
+    pub(crate) fn http(&self) -> &Http {
+        &self.http
     }
 
     /// What the provider says of itself, its keys among it.
@@ -144,18 +145,14 @@ impl Provider {
     async fn discover(&self) -> Result<Metadata, Unreachable> {
         let unreachable = |error: &dyn std::error::Error| Unreachable(chain(error));
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| unreachable(&error))?;
-        let send = |request| self.http.send(request);
-        let metadata = Metadata::discover_async(issuer, &send).await.map_err(|error| unreachable(&error))?;
-        let sign_in = metadata.authorization_endpoint().url();
+        let metadata = Metadata::discover_async(issuer, &self.http).await.map_err(|error| unreachable(&error))?;
         let sign_out = metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url());
-        match [Some(sign_in), sign_out]
-            .into_iter()
-            .flatten()
-            .find(|url| !encrypted_or_here(Some(url.scheme()), url.host_str()))
-        {
-            Some(url) => Err(Unreachable(format!("it sends browsers to {url}, which is not https"))),
-            None => Ok(metadata),
+        let readable = |url: &&&Url| !encrypted_or_here(Some(url.scheme()), url.host_str());
+        let addresses = [Some(metadata.authorization_endpoint().url()), sign_out];
+        if let Some(url) = addresses.iter().flatten().find(readable) {
+            return Err(Unreachable(format!("it sends browsers to {url}, which is not https")));
         }
+        Ok(metadata)
     }
 
     /// The claims of a token that is what it has to be.
@@ -192,8 +189,7 @@ impl Provider {
             return None;
         }
         known.asked_for_key_at = Some(now);
-        let send = |request| self.http.send(request);
-        let keys: CoreJsonWebKeySet = match JsonWebKeySet::fetch_async(current.jwks_uri(), &send).await {
+        let keys: CoreJsonWebKeySet = match JsonWebKeySet::fetch_async(current.jwks_uri(), &self.http).await {
             Ok(keys) => keys,
             Err(error) => {
                 tracing::error!("asking the provider {} for its keys: {}", self.issuer, chain(&error));

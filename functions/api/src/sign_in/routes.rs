@@ -71,11 +71,11 @@ pub(crate) async fn finish(
     headers: HeaderMap,
 ) -> Result<Response, Notice> {
     let Some(door) = api.sign_in.door() else { return Ok(see_other("/")) };
-    let settings = api.settings.load().await.map_err(|error| {
+    let in_force = api.settings.load().await.map_err(|error| {
         tracing::error!("{error}");
         Notice::broken()
     })?;
-    let Finished { person, onward } = door.finish(&headers, answer, &settings, (api.clock)()).await?;
+    let Finished { person, onward } = door.finish(&headers, answer, &in_force.settings, (api.clock)()).await?;
     let Some(role) = person.role else {
         tracing::warn!(user = person.name, user_id = person.id, "signed in, but without a role");
         let mut page = Notice::no_role(&person.name, &door.checked.config.contact).into_response();
