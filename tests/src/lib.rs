@@ -3,6 +3,7 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a story that cannot go on has failed")]
 
+pub mod clock;
 pub mod console;
 pub mod files;
 pub mod postgres;

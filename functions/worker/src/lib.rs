@@ -11,7 +11,7 @@ use std::future::Future;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use nightkeep_cloud::{Error, Kind, Ledger, Services, SettingsStore, Tasks};
+use nightkeep_cloud::{Error, Kind, Ledger, Metrics, Services, SettingsStore, Tasks};
 use nightkeep_domain::{
     cause::Cause,
     next::{Act, Seen, Settlement, Sight, Step, deployed, next, refused, started},
@@ -35,6 +35,8 @@ pub struct Worker {
     pub services: Services,
     /// The settings.
     pub settings: SettingsStore,
+    /// Where metrics go.
+    pub metrics: Metrics,
 }
 
 /// What is left to do after a wake-up.
@@ -234,6 +236,7 @@ impl Worker {
         now: Timestamp,
     ) -> Result<(), Error> {
         self.ledger.settle(state, settlement, now).await?;
+        self.metrics.settled(operation, settlement, now);
         let seconds = now.duration_since(operation.started_at).as_secs();
         let (id, record, kind) = (operation.id, operation.record_id, operation.kind.word());
         match settlement {
