@@ -78,6 +78,12 @@ struct Settings {
     /// Which services a restart replaces, names with commas [default: all]
     #[arg(long, value_name = "NAMES")]
     services: Option<String>,
+    /// How long a session lasts from its sign-in on [default: 8]
+    #[arg(long, value_name = "HOURS")]
+    session_hours: Option<String>,
+    /// How long a session lasts without a request [default: 60]
+    #[arg(long, value_name = "MINUTES")]
+    session_idle_minutes: Option<String>,
 }
 
 impl Settings {
@@ -94,6 +100,8 @@ impl Settings {
             ("settle-seconds", self.settle_seconds),
             ("longest-stage-hours", self.longest_stage_hours),
             ("services", self.services),
+            ("session-hours", self.session_hours),
+            ("session-idle-minutes", self.session_idle_minutes),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
