@@ -6,8 +6,11 @@
 pub mod clock;
 pub mod console;
 pub mod files;
+pub mod issuer;
 pub mod postgres;
 pub mod restic;
+mod secrets;
+pub mod visitor;
 
 use std::{
     future::Future,

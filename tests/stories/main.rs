@@ -10,8 +10,11 @@ mod failures;
 mod records;
 mod restarts;
 mod restores;
+mod roles;
+mod sign_in;
 mod source_archives;
 mod starting;
+mod tokens;
 
 use std::path::Path;
 

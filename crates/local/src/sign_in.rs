@@ -24,19 +24,42 @@ pub struct Provider {
     #[arg(long, value_name = "AUDIENCE", requires = "oidc_issuer")]
     pub oidc_audience: Option<String>,
     /// What to ask the provider for, beside openid
-    #[arg(long, value_name = "SCOPES", default_value = "profile,email", value_delimiter = ',', requires = "oidc_issuer")]
+    #[arg(
+        long,
+        value_name = "SCOPES",
+        default_value = "profile,email",
+        value_delimiter = ',',
+        requires = "oidc_issuer"
+    )]
     pub oidc_scopes: Vec<String>,
     /// The claim that names one's groups
     #[arg(long, value_name = "CLAIM", default_value = "groups", requires = "oidc_issuer")]
     pub oidc_role_claim: String,
     /// The groups whose members may see everything
-    #[arg(long, value_name = "GROUPS", default_value = "nightkeep-viewers", value_delimiter = ',', requires = "oidc_issuer")]
+    #[arg(
+        long,
+        value_name = "GROUPS",
+        default_value = "nightkeep-viewers",
+        value_delimiter = ',',
+        requires = "oidc_issuer"
+    )]
     pub oidc_viewers: Vec<String>,
     /// The groups whose members may do everything
-    #[arg(long, value_name = "GROUPS", default_value = "nightkeep-operators", value_delimiter = ',', requires = "oidc_issuer")]
+    #[arg(
+        long,
+        value_name = "GROUPS",
+        default_value = "nightkeep-operators",
+        value_delimiter = ',',
+        requires = "oidc_issuer"
+    )]
     pub oidc_operators: Vec<String>,
     /// Whom somebody without a role may ask for one
-    #[arg(long, value_name = "TEXT", default_value = "whoever looks after Nightkeep", requires = "oidc_issuer")]
+    #[arg(
+        long,
+        value_name = "TEXT",
+        default_value = "whoever looks after Nightkeep",
+        requires = "oidc_issuer"
+    )]
     pub oidc_contact: String,
 }
 

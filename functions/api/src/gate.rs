@@ -78,7 +78,9 @@ fn from_our_page(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
 pub(crate) async fn logged(request: Request, next: Next) -> Response {
     let id = match request.lambda_context_ref() {
         Some(context) => context.request_id.clone(),
-        None => random::<8>().map(u64::from_be_bytes).map_or_else(|_| String::new(), |id| format!("{id:016x}")),
+        None => {
+            random::<8>().map(u64::from_be_bytes).map_or_else(|_| String::new(), |id| format!("{id:016x}"))
+        }
     };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let span = tracing::info_span!(

@@ -57,11 +57,14 @@ pub(crate) async fn read(
 
 fn complete(mut document: OpenApi) -> OpenApi {
     document.info = Info::new("Nightkeep", env!("CARGO_PKG_VERSION"));
-    document.info.description =
-        Some("Backups, restores and restarts of an application. Times are RFC 3339 in UTC, sizes are in bytes.".to_owned());
+    document.info.description = Some(
+        "Backups, restores and restarts of an application. Times are RFC 3339 in UTC, sizes are in bytes."
+            .to_owned(),
+    );
     let components = document.components.get_or_insert_with(Components::new);
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT");
-    let session = ApiKeyValue::with_description("__Host-nightkeep", "The session of a browser that signed in");
+    let session =
+        ApiKeyValue::with_description("__Host-nightkeep", "The session of a browser that signed in");
     components.add_security_scheme("token", SecurityScheme::Http(bearer.build()));
     components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     let none: [&str; 0] = [];
@@ -69,7 +72,8 @@ fn complete(mut document: OpenApi) -> OpenApi {
         Some(vec![SecurityRequirement::new("token", none), SecurityRequirement::new("session", none)]);
     for (path, item) in &mut document.paths.paths {
         let reading = item.get.as_mut().map(|operation| (operation, false));
-        let changing = [&mut item.post, &mut item.patch].into_iter().flatten().map(|operation| (operation, true));
+        let changing =
+            [&mut item.post, &mut item.patch].into_iter().flatten().map(|operation| (operation, true));
         for (operation, changes) in reading.into_iter().chain(changing) {
             if path.starts_with("/api/") {
                 gated(operation, changes);

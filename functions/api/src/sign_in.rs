@@ -24,11 +24,11 @@ use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use nightkeep_cloud::Secrets;
 
-pub use self::{config::Config, person::Groups};
 use self::{
     config::Checked, cookies::Cookie, keyring::Keyring, person::Person, provider::Provider, seal::Purpose,
     session::Session,
 };
+pub use self::{config::Config, person::Groups};
 use crate::{
     problem::Problem,
     user::{Role, User},
@@ -41,7 +41,10 @@ pub struct SignIn(Way);
 #[derive(Debug)]
 enum Way {
     /// They aren't: on one machine, everybody who reaches it is its user.
-    NotNeeded { user: User, origins: Vec<String> },
+    NotNeeded {
+        user: User,
+        origins: Vec<String>,
+    },
     Provider(Box<Door>),
 }
 
@@ -141,7 +144,8 @@ impl Door {
             ring = self.keyring.newest(now).await?;
             opened = ring.keys.open(Purpose::Session, text);
         }
-        let ended = Cookie::Ended.read(headers).and_then(|text| Timestamp::from_second(text.parse().ok()?).ok());
+        let ended =
+            Cookie::Ended.read(headers).and_then(|text| Timestamp::from_second(text.parse().ok()?).ok());
         let session = opened.filter(|session| session.stands(ended, now)).ok_or_else(Problem::signed_out)?;
         let renewed = session.renewed(now).and_then(|renewed| {
             let sealed = ring.keys.seal(Purpose::Session, &renewed)?;

@@ -133,7 +133,11 @@ impl Ledger {
                 Err(error) => return Err(error),
             }
         }
-        Err(Error::new(Kind::Contended, format!("saving the notes of record {id}"), "it met other writers again and again"))
+        Err(Error::new(
+            Kind::Contended,
+            format!("saving the notes of record {id}"),
+            "it met other writers again and again",
+        ))
     }
 
     /// Writes what concerns the notes on the condition that they are still at the version `read`, and

@@ -33,19 +33,23 @@ pub(crate) async fn person(
 ) -> Result<Person, Problem> {
     let config = &checked.config;
     let Some(audience) = &config.audience else {
-        return Err(Problem::wrong_token("this console takes no bearer tokens; no audience is configured for them"));
+        return Err(Problem::wrong_token(
+            "this console takes no bearer tokens; no audience is configured for them",
+        ));
     };
     if token.len() > LONGEST {
         return Err(Problem::wrong_token("it is too long"));
     }
-    let token: Token = token.parse().map_err(|_| Problem::wrong_token("it is no JWT that can be understood"))?;
-    let claims = provider.claims(&token, Expected::BearerToken { audience }, now).await.map_err(|refusal| {
-        tracing::warn!("a bearer token was refused: {refusal}");
-        match refusal {
-            Refusal::Token(error) => Problem::wrong_token(class(&error)),
-            Refusal::Unreachable(_) => Problem::provider_unreachable(),
-        }
-    })?;
+    let token: Token =
+        token.parse().map_err(|_| Problem::wrong_token("it is no JWT that can be understood"))?;
+    let claims =
+        provider.claims(&token, Expected::BearerToken { audience }, now).await.map_err(|refusal| {
+            tracing::warn!("a bearer token was refused: {refusal}");
+            match refusal {
+                Refusal::Token(error) => Problem::wrong_token(class(&error)),
+                Refusal::Unreachable(_) => Problem::provider_unreachable(),
+            }
+        })?;
     let other = &claims.additional_claims().0;
     let id = claims.subject().as_str();
     // A person's token names the person, a script's its client.

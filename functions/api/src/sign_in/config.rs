@@ -29,13 +29,15 @@ pub struct Config {
 impl Config {
     /// Checks what can be checked without the provider.
     pub(crate) fn checked(self) -> anyhow::Result<Checked> {
-        let url = Url::parse(&self.url).with_context(|| format!("reading the console’s address {}", self.url))?;
+        let url =
+            Url::parse(&self.url).with_context(|| format!("reading the console’s address {}", self.url))?;
         ensure!(
             encrypted(&url) && url.path() == "/" && url.query().is_none() && url.fragment().is_none(),
             "the console’s address has to be https:// and a host, without a path, not {}",
             self.url
         );
-        let issuer = Url::parse(&self.issuer).with_context(|| format!("reading the issuer {}", self.issuer))?;
+        let issuer =
+            Url::parse(&self.issuer).with_context(|| format!("reading the issuer {}", self.issuer))?;
         ensure!(encrypted(&issuer), "the issuer has to be an https:// address, not {}", self.issuer);
         ensure!(!self.client_id.is_empty(), "the client id is empty");
         if self.audience.as_ref() == Some(&self.client_id) {
@@ -103,7 +105,8 @@ mod tests {
 
     #[test]
     fn addresses_are_made_from_the_configured_one() {
-        let checked = Config { url: "https://Backups.example.com:443/".to_owned(), ..config() }.checked().unwrap();
+        let checked =
+            Config { url: "https://Backups.example.com:443/".to_owned(), ..config() }.checked().unwrap();
         assert_eq!(checked.url("/sign-in"), "https://backups.example.com/sign-in");
         assert!(checked.https);
     }
@@ -111,9 +114,14 @@ mod tests {
     #[test]
     fn an_unencrypted_address_is_refused_unless_it_is_this_machine() {
         for url in ["http://127.0.0.1:8080", "http://localhost:8080"] {
-            assert!(Config { url: url.to_owned(), issuer: url.to_owned(), ..config() }.checked().is_ok(), "{url}");
+            assert!(
+                Config { url: url.to_owned(), issuer: url.to_owned(), ..config() }.checked().is_ok(),
+                "{url}"
+            );
         }
-        for url in ["http://backups.example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "backups", ""] {
+        for url in
+            ["http://backups.example.com", "http://127.0.0.1.example.com", "ftp://127.0.0.1", "backups", ""]
+        {
             assert!(Config { url: url.to_owned(), ..config() }.checked().is_err(), "{url}");
             assert!(Config { issuer: url.to_owned(), ..config() }.checked().is_err(), "{url}");
         }

@@ -8,10 +8,10 @@ use axum::http::HeaderMap;
 use jiff::{SignedDuration, Timestamp};
 use nightkeep_domain::settings::Settings;
 use openidconnect::{
-    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet, EndpointNotSet,
-    EndpointSet, IdTokenFields, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
-    PostLogoutRedirectUrl, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse, StandardTokenResponse,
-    TokenResponse as _,
+    AuthorizationCode, ClientId, ClientSecret, CsrfToken, EmptyExtraTokenFields, EndpointMaybeSet,
+    EndpointNotSet, EndpointSet, IdTokenFields, LogoutRequest, Nonce, PkceCodeChallenge, PkceCodeVerifier,
+    PostLogoutRedirectUrl, RedirectUrl, RequestTokenError, Scope, StandardErrorResponse,
+    StandardTokenResponse, TokenResponse as _,
     core::{
         CoreAuthDisplay, CoreAuthPrompt, CoreAuthenticationFlow, CoreErrorResponseType, CoreGenderClaim,
         CoreJsonWebKey, CoreJweContentEncryptionAlgorithm, CoreJwsSigningAlgorithm, CoreRevocableToken,
@@ -105,13 +105,22 @@ pub(crate) struct Finished {
 
 impl Door {
     /// Sends a browser to the provider.
-    pub(crate) async fn begin(&self, to: Option<&str>, another: bool, now: Timestamp) -> Result<Onward, Notice> {
+    pub(crate) async fn begin(
+        &self,
+        to: Option<&str>,
+        another: bool,
+        now: Timestamp,
+    ) -> Result<Onward, Notice> {
         let metadata = self.provider.metadata(now).await.map_err(|_| Notice::unreachable())?;
         let ring = self.keyring.ring(now).await.map_err(|_| Notice::broken())?;
         let client = self.client(&metadata, ring.client_secret.as_deref())?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
-            .authorize_url(CoreAuthenticationFlow::AuthorizationCode, CsrfToken::new_random, Nonce::new_random)
+            .authorize_url(
+                CoreAuthenticationFlow::AuthorizationCode,
+                CsrfToken::new_random,
+                Nonce::new_random,
+            )
             .add_scopes(self.checked.config.scopes.iter().cloned().map(Scope::new))
             .set_pkce_challenge(challenge);
         if another {
@@ -227,18 +236,22 @@ impl Door {
             .set_pkce_verifier(PkceCodeVerifier::new(verifier));
         // Neither the answer nor what was wrong with it is logged: it may hold a token.
         let answer = request.request_async(self.provider.http()).await.map_err(|error| match error {
-            RequestTokenError::ServerResponse(refusal) => {
-                failed(&format!("the provider refused the code: {}", refusal.error().as_ref()), Notice::refused())
-            }
+            RequestTokenError::ServerResponse(refusal) => failed(
+                &format!("the provider refused the code: {}", refusal.error().as_ref()),
+                Notice::refused(),
+            ),
             RequestTokenError::Request(error) => failed(&error.to_string(), Notice::unreachable()),
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
                 failed("the provider’s answer to the code could not be understood", Notice::refused())
             }
         })?;
-        let token = answer.id_token().ok_or_else(|| failed("the provider sent no ID token", Notice::refused()))?;
+        let token =
+            answer.id_token().ok_or_else(|| failed("the provider sent no ID token", Notice::refused()))?;
         let expected = Expected::IdToken { client_id: &self.checked.config.client_id, nonce };
         let claims = self.provider.claims(token, expected, now).await.map_err(|refusal| match refusal {
-            Refusal::Token(error) => failed(&format!("the ID token was refused: {}", chain(&error)), Notice::refused()),
+            Refusal::Token(error) => {
+                failed(&format!("the ID token was refused: {}", chain(&error)), Notice::refused())
+            }
             Refusal::Unreachable(error) => failed(&error.to_string(), Notice::unreachable()),
         })?;
         Ok((claims, token.to_string()))

@@ -78,10 +78,11 @@ impl Keyring {
             tracing::error!("the secret {place} is not there: put 32 random bytes in base64 there");
             return Err(Problem::internal());
         };
-        let keys = Keys::parse(&current, found.get(OLD_SESSION_KEY).map(String::as_str)).map_err(|error| {
-            tracing::error!("reading the secret {place}, or the one before: {error}");
-            Problem::internal()
-        })?;
+        let keys =
+            Keys::parse(&current, found.get(OLD_SESSION_KEY).map(String::as_str)).map_err(|error| {
+                tracing::error!("reading the secret {place}, or the one before: {error}");
+                Problem::internal()
+            })?;
         Ok(Ring { keys, client_secret: found.remove(CLIENT_SECRET), read_at: now })
     }
 }

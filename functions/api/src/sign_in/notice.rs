@@ -52,9 +52,10 @@ impl Notice {
         Self {
             status: StatusCode::BAD_REQUEST,
             title: "This sign-in cannot be completed",
-            text: "It was begun in another tab or browser, or more than ten minutes ago. Nothing was changed. \
+            text:
+                "It was begun in another tab or browser, or more than ten minutes ago. Nothing was changed. \
                    Sign in again."
-                .to_owned(),
+                    .to_owned(),
             link: AGAIN,
             action: "Sign in",
         }

@@ -64,7 +64,8 @@ mod tests {
 
     fn role(claims: Value) -> Option<Role> {
         let list = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
-        let groups = Groups { claim: "groups".to_owned(), viewers: list(&["look"]), operators: list(&["do"]) };
+        let groups =
+            Groups { claim: "groups".to_owned(), viewers: list(&["look"]), operators: list(&["do"]) };
         groups.role(claims.as_object().unwrap())
     }
 

@@ -39,9 +39,25 @@ mod tests {
     fn nothing_leads_to_another_site() {
         let long = format!("/{}", "a".repeat(LONGEST));
         let wrong = [
-            "", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example", "/\t/evil.example",
-            "/\n/evil.example", "https://evil.example", "https:evil.example", "javascript:alert(1)", "evil",
-            " /", "/ /", "/sign-in?to=/", "/\u{a0}/evil.example", "/\u{2028}", "/a\r\nset-cookie: a=b", "/ü", &long,
+            "",
+            "//evil.example",
+            "///evil.example",
+            "/\\evil.example",
+            "\\\\evil.example",
+            "/\t/evil.example",
+            "/\n/evil.example",
+            "https://evil.example",
+            "https:evil.example",
+            "javascript:alert(1)",
+            "evil",
+            " /",
+            "/ /",
+            "/sign-in?to=/",
+            "/\u{a0}/evil.example",
+            "/\u{2028}",
+            "/a\r\nset-cookie: a=b",
+            "/ü",
+            &long,
         ];
         for place in wrong {
             assert_eq!(within(Some(place)), "/", "{place:?}");

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use jiff::{SignedDuration, Timestamp};
 use openidconnect::{
-    AdditionalClaims, ClaimsVerificationError, ClientId, IdToken, IdTokenClaims, IssuerUrl,
-    JsonWebKeySet, JsonWebTokenType, Nonce, ProviderMetadataWithLogout, SignatureVerificationError,
+    AdditionalClaims, ClaimsVerificationError, ClientId, IdToken, IdTokenClaims, IssuerUrl, JsonWebKeySet,
+    JsonWebTokenType, Nonce, ProviderMetadataWithLogout, SignatureVerificationError,
     core::{
         CoreGenderClaim, CoreIdTokenVerifier, CoreJsonWebKeySet, CoreJweContentEncryptionAlgorithm,
         CoreJwsSigningAlgorithm,
@@ -145,7 +145,8 @@ impl Provider {
     async fn discover(&self) -> Result<Metadata, Unreachable> {
         let unreachable = |error: &dyn std::error::Error| Unreachable(chain(error));
         let issuer = IssuerUrl::new(self.issuer.clone()).map_err(|error| unreachable(&error))?;
-        let metadata = Metadata::discover_async(issuer, &self.http).await.map_err(|error| unreachable(&error))?;
+        let metadata =
+            Metadata::discover_async(issuer, &self.http).await.map_err(|error| unreachable(&error))?;
         let sign_out = metadata.additional_metadata().end_session_endpoint.as_ref().map(|url| url.url());
         let readable = |url: &&&Url| !encrypted_or_here(Some(url.scheme()), url.host_str());
         let addresses = [Some(metadata.authorization_endpoint().url()), sign_out];
@@ -213,13 +214,16 @@ impl Provider {
             Expected::BearerToken { audience } => (audience, None),
         };
         let keys = metadata.jwks().clone();
-        let verifier =
-            CoreIdTokenVerifier::new_public_client(ClientId::new(audience.to_owned()), metadata.issuer().clone(), keys)
-                .set_allowed_algs(ALGORITHMS)
-                .set_allowed_jose_types(types(expected))
-                .set_other_audience_verifier_fn(move |_| nonce.is_none())
-                .set_time_fn(move || time(now.saturating_sub(LEEWAY).unwrap_or(now)))
-                .set_issue_time_verifier_fn(move |issued| not_before(issued.timestamp(), now));
+        let verifier = CoreIdTokenVerifier::new_public_client(
+            ClientId::new(audience.to_owned()),
+            metadata.issuer().clone(),
+            keys,
+        )
+        .set_allowed_algs(ALGORITHMS)
+        .set_allowed_jose_types(types(expected))
+        .set_other_audience_verifier_fn(move |_| nonce.is_none())
+        .set_time_fn(move || time(now.saturating_sub(LEEWAY).unwrap_or(now)))
+        .set_issue_time_verifier_fn(move |issued| not_before(issued.timestamp(), now));
         let claims = match nonce {
             Some(nonce) => token.claims(&verifier, nonce)?,
             None => token.claims(&verifier, |_: Option<&Nonce>| Ok(()))?,
@@ -233,7 +237,9 @@ impl Provider {
         if let (Expected::IdToken { client_id, .. }, Some(party)) = (expected, claims.authorized_party())
             && party.as_str() != client_id
         {
-            return Err(ClaimsVerificationError::InvalidAudience("it was made for another client".to_owned()));
+            return Err(ClaimsVerificationError::InvalidAudience(
+                "it was made for another client".to_owned(),
+            ));
         }
         Ok(claims.clone())
     }

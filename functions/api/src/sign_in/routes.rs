@@ -75,7 +75,8 @@ pub(crate) async fn finish(
         tracing::error!("{error}");
         Notice::broken()
     })?;
-    let Finished { person, onward } = door.finish(&headers, answer, &in_force.settings, (api.clock)()).await?;
+    let Finished { person, onward } =
+        door.finish(&headers, answer, &in_force.settings, (api.clock)()).await?;
     let Some(role) = person.role else {
         tracing::warn!(user = person.name, user_id = person.id, "signed in, but without a role");
         let mut page = Notice::no_role(&person.name, &door.checked.config.contact).into_response();
