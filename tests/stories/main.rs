@@ -6,6 +6,7 @@
 mod backups;
 mod confirmations;
 mod crashes;
+mod document;
 mod failures;
 mod records;
 mod restarts;

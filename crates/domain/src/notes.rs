@@ -7,7 +7,11 @@ use utoipa::ToSchema;
 /// other control characters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = String, max_length = 10_000)]
+#[schema(
+    value_type = String,
+    max_length = 10_000,
+    pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+)]
 pub struct Notes(String);
 
 /// Why a text cannot be the notes of a record.

@@ -35,7 +35,7 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackupBody {
     #[serde(default)]
-    #[schema(max_length = 10_000)]
+    #[schema(value_type = Notes)]
     notes: String,
 }
 
@@ -45,7 +45,7 @@ pub(crate) struct RestoreBody {
     #[schema(value_type = uuid::Uuid)]
     record_id: String,
     #[serde(default)]
-    #[schema(max_length = 10_000)]
+    #[schema(value_type = Notes)]
     notes: String,
     confirmation: Typed,
 }

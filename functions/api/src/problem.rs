@@ -202,17 +202,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Json(value) = Json::from_request(request, state).await.map_err(|rejection: JsonRejection| {
-            let (kind, title) = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not-json", "The request is not JSON"),
-                _ => ("wrong-body", "The request’s body cannot be used"),
-            };
-            Problem::new(rejection.status(), kind, title, rejection.body_text())
-        })?;
-        Ok(Self(value))
+        let Json(value) =
+            Json::<Value>::from_request(request, state).await.map_err(|rejection: JsonRejection| {
+                let (kind, title) = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not-json", "The request is not JSON"),
+                    _ => ("wrong-body", WRONG_BODY),
+                };
+                Problem::new(rejection.status(), kind, title, rejection.body_text())
+            })?;
+        let wrong = |why: String| {
+            let detail = format!("The body was not understood: {why}. Nothing was changed.");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong-body", WRONG_BODY, detail)
+        };
+        // Serde would take a list for its values in order.
+        if !value.is_object() {
+            return Err(wrong("it has to be an object".to_owned()));
+        }
+        serde_json::from_value(value).map(Self).map_err(|error| wrong(error.to_string()))
     }
 }
+
+const WRONG_BODY: &str = "The request’s body cannot be used";
 
 /// Parameters of the query whose faults are problems.
 pub(crate) struct Parameters<T>(pub(crate) T);

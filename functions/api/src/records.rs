@@ -87,10 +87,20 @@ impl RecordView {
     }
 }
 
+/// On what condition notes are replaced, as the OpenAPI document tells of it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the header is read by itself")]
+pub(crate) struct Condition {
+    /// The `notes_version`, in quotes, that they are to replace
+    #[param(rename = "if-match", required = false, pattern = r#"^(\*|"[0-9]{1,15}")$"#)]
+    if_match: String,
+}
+
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotesBody {
-    #[schema(max_length = 10_000)]
+    #[schema(value_type = Notes)]
     notes: String,
 }
 
@@ -128,7 +138,7 @@ pub(crate) async fn read(
 /// Replaces the notes of a record
 #[utoipa::path(patch, path = "/records/{id}", tag = "records", request_body = NotesBody, params(
     ("id" = uuid::Uuid, Path),
-    ("if-match" = Option<String>, Header, description = "The `notes_version` in quotes that they are to replace"),
+    Condition,
 ), responses(
     (status = 200, description = "The record as it is now", body = RecordView),
     (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
