@@ -65,7 +65,7 @@ function provide(issuer, url, key) {
         client_id: "nightkeep", token_endpoint_auth_method: "none", id_token_signed_response_alg: "ES256", response_types: ["code"], grant_types: ["authorization_code"],
         redirect_uris: [`${url}/sign-in/callback`], post_logout_redirect_uris: [`${url}/`],
       },
-      { client_id: SCRIPT.id, client_secret: SCRIPT.secret, grant_types: ["client_credentials"], response_types: [], redirect_uris: [] },
+      { client_id: SCRIPT.id, client_secret: SCRIPT.secret, id_token_signed_response_alg: "ES256", grant_types: ["client_credentials"], response_types: [], redirect_uris: [] },
     ],
     jwks: { keys: [key] },
     cookies: { keys: ["what signs the provider's own cookies"] },
