@@ -34,7 +34,8 @@ impl Clock {
 
     /// Sets it, forth or back.
     pub fn set(&self, now: Timestamp) {
-        let ahead = now.duration_since(Timestamp::now()).as_millis();
+        // Rather a millisecond more than one less, which would be the minute before.
+        let ahead = now.duration_since(Timestamp::now()).as_millis() + 1;
         let new = self.file.with_extension("new");
         let (sign, size) = (if ahead < 0 { '-' } else { '+' }, ahead.unsigned_abs());
         fs::write(&new, format!("{sign}{}.{:03}", size / 1000, size % 1000)).expect("writing the clock");

@@ -285,6 +285,11 @@ impl Console {
         sentences.join(" ")
     }
 
+    /// What the program and its tasks have logged.
+    pub fn log(&self) -> String {
+        log(self.folder.path())
+    }
+
     /// The processes that work as agents of this console now.
     pub fn agents(&self) -> Vec<Pid> {
         let marker = format!("NIGHTKEEP_TASK={}/ecs/tasks/", self.state_folder().display());

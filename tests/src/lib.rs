@@ -3,10 +3,13 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a story that cannot go on has failed")]
 
+pub mod alone;
 pub mod clock;
 pub mod console;
 pub mod files;
+pub mod gate;
 pub mod issuer;
+pub mod lambda;
 pub mod postgres;
 pub mod restic;
 mod secrets;

@@ -20,6 +20,7 @@ mod agent;
 mod confirmations;
 mod ending;
 mod nights;
+mod purge;
 mod records;
 mod retention;
 
@@ -44,6 +45,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{
     activities::ActivityPage,
     confirmations::Use,
+    purge::Holding,
     records::{Edit, Page},
 };
 use crate::{Error, Kind};

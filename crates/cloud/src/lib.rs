@@ -20,7 +20,7 @@ mod tasks;
 
 pub use archives::{Archives, Link, attachment};
 pub use error::{Error, Kind};
-pub use ledger::{ActivityPage, Begin, Beginning, Edit, Ledger, Page, Use};
+pub use ledger::{ActivityPage, Begin, Beginning, Edit, Holding, Ledger, Page, Use};
 pub use metrics::Metrics;
 pub use secrets::Secrets;
 pub use services::Services;

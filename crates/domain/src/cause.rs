@@ -116,6 +116,11 @@ pub enum Cause {
     },
     /// The repository does not open with the configured password or key.
     RepositoryLocked,
+    /// Somebody else is at work on the repository: plain restic, by hand.
+    RepositoryInUse {
+        /// How that was seen.
+        seen: String,
+    },
     /// What was written could not be read back as it was written, or the repository contradicts itself.
     RepositoryDamaged {
         /// What was found.
@@ -217,6 +222,7 @@ impl Cause {
             Self::StorageFull { .. } => "storage_full",
             Self::StorageUnavailable { .. } => "storage_unavailable",
             Self::RepositoryLocked => "repository_locked",
+            Self::RepositoryInUse { .. } => "repository_in_use",
             Self::RepositoryDamaged { .. } => "repository_damaged",
             Self::Configuration { .. } => "configuration",
             Self::LocalDisk { .. } => "local_disk",
@@ -346,6 +352,7 @@ impl Cause {
             Self::StorageFull { doing, why } => format!("The storage has no room left while {doing}: {why}."),
             Self::StorageUnavailable { doing, why } => format!("The storage failed while {doing}: {why}."),
             Self::RepositoryLocked => "The repository does not open with the configured password.".to_owned(),
+            Self::RepositoryInUse { seen } => format!("Somebody else is at work on the repository: {seen}."),
             Self::RepositoryDamaged { found } => format!("The repository is not as it should be: {found}."),
             Self::Configuration { why } => format!("The configuration cannot be used: {why}."),
             Self::LocalDisk { doing, why } => format!("The agent’s own disk failed while {doing}: {why}."),
@@ -409,11 +416,15 @@ impl Cause {
                 format!("Check that nothing else writes to {path} during the maintenance, and check its disk")
             }
             Self::StorageRefused { .. } => {
-                "Check that the bucket exists and that the agent may write to it".to_owned()
+                "Check that the bucket exists and that the agent may write to it and delete from it"
+                    .to_owned()
             }
             Self::StorageFull { .. } => "Make room in the storage".to_owned(),
             Self::StorageUnavailable { .. } => "Check that the agent reaches the storage".to_owned(),
             Self::RepositoryLocked => "Configure the password that the repository was made with".to_owned(),
+            Self::RepositoryInUse { .. } => {
+                "Let it finish; “restic unlock” removes the lock of one that was killed".to_owned()
+            }
             Self::RepositoryDamaged { .. } => {
                 "Run “restic check” on the repository: “restic rebuild-index” finds \
                 again what only the index has lost, “restic forget” gives up what cannot be found"

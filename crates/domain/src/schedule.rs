@@ -52,7 +52,7 @@ pub struct Schedule {
     /// The last night after which it was looked for what has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged: Option<Date>,
-    /// Whether a failed backup may have left snapshots that the next purge has to look for.
+    /// Whether a failed backup may have left snapshots, or a failed purge records, for the next purge.
     #[serde(default)]
     pub sweep: bool,
 }

@@ -11,11 +11,11 @@ import { download } from "./download.js";
 import { agoByDay, date, duration, exact, size } from "./format.js";
 import { alarm, say } from "./live.js";
 import { zoneOf } from "./table.js";
-import { STATUS } from "./words.js";
+import { STATUS, purged as purgedText } from "./words.js";
 
 const PAGE = 50;
 
-const WORDS = { restart: "Restart of all services", source_archive: "Source archive", end_maintenance: "Maintenance ended by hand" };
+const WORDS = { restart: "Restart of all services", source_archive: "Source archive", end_maintenance: "Maintenance ended by hand", purge: "Purge" };
 
 /** @type {Activity[]} */
 let list = [];
@@ -23,6 +23,7 @@ let list = [];
 let next = null;
 let loaded = false;
 let connected = true;
+let retentionDays = 0;
 /** @type {Map<string, HTMLElement>} */
 const rows = new Map();
 /** @type {Promise<void>} */
@@ -42,9 +43,13 @@ export function reload() {
   return last;
 }
 
-/** @param {boolean} isConnected */
-export function show(isConnected) {
+/**
+ * @param {boolean} isConnected
+ * @param {number} days how long records are kept
+ */
+export function show(isConnected, days) {
   connected = isConnected;
+  retentionDays = days;
   render();
 }
 
@@ -133,12 +138,14 @@ function update(row, activity, isNewest) {
   setText(part(row, "ago"), agoByDay(created, minuteNow()));
   setText(part(row, "what"), WORDS[activity.kind] ?? activity.kind);
   const made = activity.source_archive;
-  setPieces(part(row, "more"), made ? [{ text: made.file_name, look: "mono" }, `, ${size(made.size_bytes)}${isNewest ? "" : ", no longer kept"}`] : []);
-  setShown(part(row, "more"), made !== null);
+  const more = made ? [{ text: made.file_name, look: "mono" }, `, ${size(made.size_bytes)}${isNewest ? "" : ", no longer kept"}`] : activity.purged ? [purgedText(activity.purged, retentionDays)] : [];
+  setPieces(part(row, "more"), more);
+  setShown(part(row, "more"), more.length > 0);
   const { failure } = activity;
   setShown(part(row, "cause"), failure !== null);
   setText(part(row, "cause-text"), failure ? `${failure.happened} ${failure.done} ${failure.to_do}` : "");
-  setText(part(row, "by"), activity.requested_by);
+  setText(part(row, "trigger"), activity.kind === "purge" ? "Automatic" : "Manual");
+  setText(part(row, "by"), activity.kind === "purge" ? "Every night" : activity.requested_by);
   showDuration(activity);
   const button = part(row, "download");
   setShown(button, made !== null && isNewest);

@@ -61,7 +61,7 @@ function render() {
     showReason();
     showBlank();
     table.show({ state, connected: !connection.lost, hindrance: hindrance(), records: records.all(), onRestore: restore });
-    activity.show(!connection.lost);
+    activity.show(!connection.lost, state?.retention_days ?? 0);
     dialog.refresh(state, !connection.lost);
     confirmation.refresh(state, !connection.lost);
     openFailure();
@@ -126,7 +126,7 @@ function showBlank() {
   const { application, nightly, retention_days } = state;
   const first = nightly.next_at
     ? `The first automatic backup of ${application.name} runs ${dayAhead(Date.parse(nightly.next_at), minuteNow()).replace(",", " at")}. You need not wait for it: make one now with New backup.`
-    : `Make the first backup of ${application.name} with New backup.`;
+    : `Nightly backups are off. Make the first backup of ${application.name} with New backup.`;
   setText(byId("blank-text"), `${first} The first takes longest; every later one saves only what is new.`);
   setText(byId("footer-retention"), `Records can’t be removed by hand. Those older than ${plural(retention_days, "day")} are removed by themselves.`);
   setText(byId("footer-zone"), `Times are in your time zone, ${zone()}.`);
@@ -175,7 +175,7 @@ function stagesOf(operation) {
 
 /** How a restart or a source archive ended is read once; if it can't be, the next answer to the state asks again. */
 async function readEnded() {
-  const isActivity = ended.kind === "restart" || ended.kind === "source_archive";
+  const isActivity = ["restart", "source_archive", "purge"].includes(ended.kind);
   if (!isActivity || endedActivity?.id === ended.record) return;
   try {
     const found = await readActivity(ended.record);

@@ -2,13 +2,13 @@
 // What there is to tell above the table: derived from the state and the records each time, so that a
 // message is there exactly while it holds or has not been dismissed.
 
-/** @import { Activity, State, Record } from "./types.js" */
+/** @import { Activity, State, Record, WrongSetting } from "./types.js" */
 /** @import { Piece } from "./dom.js" */
 /** @import { Connection } from "./poll.js" */
 
 import { minuteNow, now } from "./clock.js";
 import { clockOrDay, clockWithSeconds, date, daysAndHours, duration, plural, size, timeOfId } from "./format.js";
-import { kind } from "./words.js";
+import { kind, purged as purgedText } from "./words.js";
 
 /**
  * @typedef {object} Message
@@ -58,7 +58,8 @@ export function messages({ state, connection, records, ended, activity, isDismis
   if (failed && !isDismissed(failed.id)) found.push(failure(failed, records, ended));
   if (ended?.status === "SUCCESS" && !isDismissed(ended.id)) found.push(success(ended, state));
   if (activity && !isDismissed(activity.id)) found.push(done(activity, state, !connection.lost));
-  if (state.nightly.overdue && state.nightly.last_success_at) found.push(overdue(state, records));
+  if (state.nightly.overdue && records.some(({ status }) => status !== "IN_PROGRESS")) found.push(overdue(state, records));
+  if (state.wrong_settings?.length) found.push(wrongSettings(state.wrong_settings));
   return found;
 }
 
@@ -221,7 +222,9 @@ function failure(record, records, ended) {
  */
 function failureTitle(record, ended) {
   const created = Date.parse(record.created_at);
-  if (record.trigger === "scheduled" && minuteNow() - created < 24 * 3600_000) return "Last night’s backup failed";
+  if (record.trigger === "scheduled" && minuteNow() - created < 24 * 3600_000) {
+    return record.failure?.code === "night_missed" ? "Last night’s backup did not run" : "Last night’s backup failed";
+  }
   const name = record.id === ended?.id ? `The ${kind(record.kind)}` : `The ${kind(record.kind)} of ${date(created)}`;
   if (record.kind === "backup") return `${name} failed`;
   if (record.put_back) return `The restore failed. Your data was put back as it was at ${clockOrDay(created, minuteNow())}`;
@@ -275,6 +278,19 @@ function availableAgain({ application, maintenance, operation }) {
 }
 
 /**
+ * @param {WrongSetting[]} settings
+ * @returns {Message}
+ */
+function wrongSettings(settings) {
+  /** @type {Piece[]} */
+  const text = settings.flatMap(({ name, value, expected, in_force }) => [
+    { text: name, look: "mono" }, " is “", { text: value, look: "mono" }, `”, but has to be ${expected}; `, { text: in_force, look: "mono" }, " is in force meanwhile. ",
+  ]);
+  const title = settings.length === 1 ? `The setting “${settings[0].name}” can’t be used` : `${settings.length} settings can’t be used`;
+  return { key: "settings", tone: "warn-tone", icon: "warn", title, text: [...text, "Correct it where it was set; this warning then goes away."], spoken: "alarm" };
+}
+
+/**
  * The end of what has no record in the table.
  * @param {Activity} activity
  * @param {State} state
@@ -297,8 +313,9 @@ function done(activity, state, connected) {
  * @param {Activity} activity
  * @param {State} state
  */
-function over({ kind }, state) {
+function over({ kind, purged }, state) {
   const { application } = state;
+  if (kind === "purge") return { title: "Purge completed", text: purged ? [`${purgedText(purged, state.retention_days)}.`] : [] };
   if (kind === "end_maintenance") return { title: "Maintenance ended", text: [`${application.name} is available again, with its data as it is now.`] };
   const { running, desired } = application.services;
   const count = desired === 0 ? "" : `${Math.min(running, desired)} of ${desired} services are running.`;
@@ -336,7 +353,7 @@ export function notArchived(why, at) {
  * @returns {Message}
  */
 function overdue({ nightly }, records) {
-  const since = minuteNow() - Date.parse(nightly.last_success_at ?? "");
+  const last = nightly.last_success_at;
   const newest = newestEnded(records);
   const facts = newest?.kind === "backup" ? newest.failure : null;
   const why = newest && facts ? `The newest one failed. ${cause(newest).happened} ${facts.to_do}` : "Start a new backup, and find out why none ran.";
@@ -344,7 +361,7 @@ function overdue({ nightly }, records) {
     key: "overdue",
     tone: "warn-tone",
     icon: "warn",
-    title: `No successful backup for ${daysAndHours(since)}`,
+    title: last ? `No successful backup for ${daysAndHours(minuteNow() - Date.parse(last))}` : "There is no successful backup yet",
     text: [`${why} This warning goes away after the next success.`],
     spoken: "alarm",
   };

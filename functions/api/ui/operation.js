@@ -8,7 +8,7 @@
 
 import { now } from "./clock.js";
 import { byId, fromTemplate, part, setAttribute, setIcon, setPieces, setShown, setText } from "./dom.js";
-import { about, clockOrDay, count, date, duration, size, stopwatch, timeOfId } from "./format.js";
+import { about, clockOrDay, count, date, duration, plural, size, stopwatch, timeOfId } from "./format.js";
 import { say } from "./live.js";
 import { stuckBy } from "./news.js";
 import { createTracker } from "./progress.js";
@@ -102,17 +102,19 @@ function running({ application: { services } }) {
  */
 function by(state, operation, records) {
   const start = `Started by ${operation.requested_by} at ${clockOrDay(Date.parse(operation.started_at), now())}.`;
-  return [...doing(operation, records), `${start} ${meanwhile(state, operation, records)}`];
+  return [...doing(operation, records, state.retention_days), `${start} ${meanwhile(state, operation, records)}`];
 }
 
 /**
  * What it does, where the title does not say it.
  * @param {Operation} operation
  * @param {Record[]} records
+ * @param {number} days how long records are kept
  * @returns {Piece[]}
  */
-function doing({ kind, record_id }, records) {
+function doing({ kind, record_id }, records, days) {
   if (kind === "restart") return ["Restarting all services. "];
+  if (kind === "purge") return [`Removing what is older than ${plural(days, "day")}, with its data. `];
   const restored = records.find((record) => record.id === record_id)?.restored_from;
   return restored ? ["Restoring the backup of ", { text: date(timeOfId(restored)), href: `#r-${restored}` }, ". "] : [];
 }

@@ -94,9 +94,10 @@ export function createRow(first) {
     const isSafety = record.trigger === "safety";
     setShown(part(row, "before"), isSafety);
     setText(part(row, "before"), isSafety ? madeBefore(record, around.records) : "");
+    setShown(part(row, "expired"), record.expired === true);
     setText(part(row, "notes"), record.notes);
     setShown(part(row, "notes"), !editor && !empty);
-    setShown(part(row, "no-notes"), !editor && empty && !isRestore && !isSafety && !record.failure);
+    setShown(part(row, "no-notes"), !editor && empty && !isRestore && !isSafety && !record.failure && !record.expired);
     setShown(part(row, "cause"), record.failure !== null);
     setText(part(row, "cause-text"), [cause(record).happened, aftermath(record)].join(" ").trim());
     part(row, "notes-cell").classList.toggle("is-empty", !part(row, "no-notes").hidden);
@@ -137,7 +138,7 @@ export function createRow(first) {
     setText(part(row, "size"), amount);
     setText(part(row, "size-more"), more);
     tick();
-    setShown(restore, record.kind === "backup" && record.status === "SUCCESS");
+    setShown(restore, record.kind === "backup" && record.status === "SUCCESS" && !record.expired);
     setAttribute(restore, "aria-label", `Restore ${name}`);
     setAvailable(restore, around.hindrance === null ? null : "why");
     setAttribute(restore, "data-why", around.hindrance);

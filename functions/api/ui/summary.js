@@ -7,7 +7,7 @@
 
 import { minuteNow } from "./clock.js";
 import { byId, element, part, setAttribute, setIcon, setShown, setText } from "./dom.js";
-import { ago, ahead, clockOrDay, date, day, dayAhead, exact, plural } from "./format.js";
+import { ago, ahead, clockOrDay, date, day, dayAhead, exact, plural, zone } from "./format.js";
 import { newestSuccess, newestEnded } from "./news.js";
 import { hasOwnMaintenance } from "./operation.js";
 import * as views from "./views.js";
@@ -123,13 +123,24 @@ function failedSince(records, success) {
  */
 function showNext(root, { nightly }) {
   const next = nightly.next_at === null ? null : Date.parse(nightly.next_at);
-  setShown(part(root, "next"), next !== null);
-  if (next === null) return;
   const at = part(root, "next-at");
+  setAttribute(part(root, "next"), "class", next === null ? "warn" : null);
+  setShown(part(root, "next-icon"), next === null);
+  at.classList.toggle("exact", next !== null);
   setAttribute(at, "datetime", nightly.next_at);
-  setAttribute(at, "title", exact(next));
-  setText(at, dayAhead(next, minuteNow()));
-  setText(part(root, "next-more"), `${ahead(next, minuteNow())} · every night`);
+  setAttribute(at, "tabindex", next === null ? null : "0");
+  setAttribute(at, "data-exact", next === null ? null : exact(next));
+  setAttribute(at, "aria-label", next === null ? null : `${dayAhead(next, minuteNow())}: ${date(next)}`);
+  setText(at, next === null ? "Off" : dayAhead(next, minuteNow()));
+  setText(part(root, "next-more"), next === null ? "backups are made by hand only" : `${ahead(next, minuteNow())} · every night${elsewhere(nightly)}`);
+}
+
+/**
+ * The time and the zone of the schedule, if the viewer's is another.
+ * @param {State["nightly"]} nightly
+ */
+function elsewhere({ time, time_zone }) {
+  return time && time_zone && time_zone !== zone() ? ` at ${time}, ${time_zone}` : "";
 }
 
 /**
@@ -140,7 +151,7 @@ function showNights(root, { nightly }) {
   const { nights } = nightly;
   setShown(part(root, "nights"), nights.length > 0 || nightly.next_at !== null);
   /** @type {string[]} */
-  const looks = [...Array(Math.max(0, 14 - nights.length)).fill("none"), ...nights.map((night) => (night.outcome === "success" ? "" : night.outcome))];
+  const looks = [...Array(Math.max(0, 14 - nights.length)).fill("none"), ...nights.map((night) => ({ success: "", in_progress: "now" }[/** @type {string} */ (night.outcome)] ?? night.outcome))];
   if (nightly.next_at !== null) looks.push("next");
   const bars = part(root, "bars");
   if (looks.join() !== bars.dataset.looks) {
@@ -149,6 +160,9 @@ function showNights(root, { nightly }) {
   }
   const succeeded = nights.filter((night) => night.outcome === "success").length;
   const failed = nights.filter((night) => night.outcome === "failed").length;
-  const text = succeeded + failed === 0 ? "none yet" : failed === 0 ? `${succeeded} succeeded` : `${succeeded} succeeded, ${failed} failed`;
+  const text = succeeded + failed === 0 ? "none yet" : [
+    ...(succeeded > 0 ? [`${succeeded} succeeded`] : []),
+    ...(failed > 0 ? [`${failed} failed`] : []),
+  ].join(", ");
   setText(part(root, "nights-more"), text);
 }

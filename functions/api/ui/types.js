@@ -51,7 +51,15 @@
  * @property {Size | null} size
  * @property {Stage[]} stages
  * @property {Snapshot[]} [snapshots]
+ * @property {boolean} [expired] past its retention: its data is being removed, it cannot be restored
  * @property {Failure | null} failure
+ */
+
+/**
+ * @typedef {object} Purged what a purge has removed
+ * @property {number} records
+ * @property {number} snapshots
+ * @property {number} freed_bytes
  */
 
 /**
@@ -64,13 +72,14 @@
  * What is no row of the table of records.
  * @typedef {object} Activity
  * @property {string} id
- * @property {"restart" | "source_archive" | "end_maintenance"} kind
+ * @property {"restart" | "source_archive" | "end_maintenance" | "purge"} kind
  * @property {"IN_PROGRESS" | "SUCCESS" | "FAILED"} status
  * @property {string} created_at
  * @property {string | null} finished_at
  * @property {string} requested_by
  * @property {Stage[]} stages
  * @property {{key: string, size_bytes: number, file_name: string} | null} source_archive
+ * @property {Purged | null} [purged]
  * @property {Failure | null} failure
  */
 
@@ -123,7 +132,27 @@
 /**
  * @typedef {object} Night
  * @property {string} date
- * @property {"success" | "failed" | "none"} outcome
+ * @property {"success" | "failed" | "none" | "in_progress"} outcome
+ */
+
+/**
+ * @typedef {object} Nightly
+ * @property {boolean} on
+ * @property {string | null} time as it is set: 02:00
+ * @property {string | null} time_zone where it is that time
+ * @property {string | null} next_at null when it is off
+ * @property {string | null} last_success_at
+ * @property {boolean} overdue
+ * @property {Night[]} nights oldest first
+ */
+
+/**
+ * A setting with a value that cannot be used.
+ * @typedef {object} WrongSetting
+ * @property {string} name
+ * @property {string} value
+ * @property {string} expected what it has to be
+ * @property {string} in_force what holds meanwhile
  */
 
 /**
@@ -131,7 +160,8 @@
  * @property {{name: string, services: {running: number, desired: number}}} application
  * @property {Operation | null} operation
  * @property {{on: boolean, since: string | null, message: string | null}} maintenance
- * @property {{next_at: string | null, time: string | null, time_zone: string | null, last_success_at: string | null, overdue: boolean, nights: Night[]}} nightly
+ * @property {Nightly} nightly
+ * @property {WrongSetting[]} [wrong_settings]
  * @property {{backup: number | null, restore: number | null, restart: number | null}} usual_seconds
  * @property {number} retention_days
  * @property {{name: string, role: string}} user

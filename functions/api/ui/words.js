@@ -1,7 +1,9 @@
 // @ts-check
 // The words for what the server names: kinds, stages, statuses, triggers.
 
-/** @import { Record, Stage } from "./types.js" */
+/** @import { Purged, Record, Stage } from "./types.js" */
+
+import { plural, size } from "./format.js";
 
 /** @type {{[name: string]: string}} */
 const STAGES = { put_back: "put back", redeploy: "restart of services" };
@@ -54,6 +56,15 @@ export function allServices(number) {
  */
 export function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+/**
+ * What a purge removed: "2 records past 60 days, with their data; 51.0 MB freed"
+ * @param {Purged} purged
+ * @param {number} days
+ */
+export function purged({ records, freed_bytes }, days) {
+  return `${plural(records, "record")} past ${plural(days, "day")}, with ${records === 1 ? "its" : "their"} data; ${size(freed_bytes)} freed`;
 }
 
 /** @type {{[status in Record["status"]]: {word: string, icon: string, look: string}}} */

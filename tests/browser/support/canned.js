@@ -18,7 +18,7 @@ export function record(time, fields = {}) {
   return {
     id: idAt(time), kind: "backup", trigger: "scheduled", status: "SUCCESS", created_at: iso(time), finished_at: iso(time + 58 * SECOND),
     notes: "", notes_version: 1, requested_by: "Maya Lindqvist", restored_from: null, safety_backup: null, put_back: null,
-    size: { total_bytes: 4.83e9, added_bytes: 41.2e6, files: 17_482 }, stages: [stage], snapshots: [], failure: null, ...fields,
+    size: { total_bytes: 4.83e9, added_bytes: 41.2e6, files: 17_482 }, stages: [stage], snapshots: [], failure: null, expired: false, notes_edited: null, ...fields,
   };
 }
 
@@ -32,7 +32,7 @@ export function operation(time, fields = {}) {
 export function activity(time, fields = {}) {
   return {
     id: idAt(time), kind: "restart", status: "SUCCESS", created_at: iso(time), finished_at: iso(time + 92 * SECOND), requested_by: "Jonas Okafor",
-    stages: [], source_archive: null, failure: null, ...fields,
+    stages: [], source_archive: null, purged: null, failure: null, ...fields,
   };
 }
 
@@ -66,13 +66,21 @@ export function world(records = [], state = {}) {
       application: { name: "Larkfield Library", services: { running: 4, desired: 4 } },
       operation: null,
       maintenance: { on: false, since: null, message: null },
-      nightly: { next_at: null, time: null, time_zone: null, last_success_at: null, overdue: false, nights: [] },
+      nightly: { on: false, next_at: null, time: null, time_zone: null, last_success_at: null, overdue: false, nights: [] },
       usual_seconds: { backup: null, restore: null, restart: null },
       retention_days: 60,
-      user: { name: "Maya Lindqvist", role: "operator" },
+      wrong_settings: [],
+      user: { name: "Maya Lindqvist", role: "operator", signed_in: false },
       ...state,
     },
   };
+}
+
+/** A schedule of every night at 02:00, with how the last nights went: `+` success, `-` failed, `.` none, `~` in progress. */
+export function nightly(now, nights, fields = {}) {
+  const OUTCOMES = { "+": "success", "-": "failed", ".": "none", "~": "in_progress" };
+  const dates = [...nights].map((night, position) => ({ date: iso(now - (nights.length - 1 - position) * DAY).slice(0, 10), outcome: OUTCOMES[night] }));
+  return { on: true, next_at: "2026-11-25T01:00:00Z", time: "02:00", time_zone: "Europe/Berlin", last_success_at: null, overdue: false, nights: dates, ...fields };
 }
 
 /** Begins an operation in the world. */
@@ -83,7 +91,7 @@ export function begin(world, time, fields) {
 
 /** Begins one whose records, if it has any, the test has put there. */
 export function beginWithout(world, time, fields) {
-  const on = fields?.kind !== "source_archive";
+  const on = !["source_archive", "purge"].includes(fields?.kind);
   world.state = { ...world.state, operation: operation(time, fields), maintenance: { on, since: on ? iso(time) : null, message: null } };
 }
 

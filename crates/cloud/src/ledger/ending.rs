@@ -186,7 +186,8 @@ impl Ledger {
         }
         // What an agent that was cut short has left, only the repository knows.
         let sweep = match operation.kind {
-            OperationKind::Purge => success.then_some(false),
+            // One that was cut short may have removed snapshots and left what they alone needed.
+            OperationKind::Purge => Some(!success),
             OperationKind::Backup | OperationKind::Restore if !operation.has_done(StageName::Backup) => {
                 Some(true)
             }
