@@ -160,11 +160,6 @@ impl Console {
         (aws_sdk_ssm::Client::from_conf(config), environment["NIGHTKEEP_PARAMETERS"].clone())
     }
 
-    /// What the program and its tasks have logged.
-    pub fn log(&self) -> String {
-        log(self.folder.path())
-    }
-
     /// The address of a path.
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.address)
