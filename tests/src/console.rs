@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use jiff::Timestamp;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -16,13 +17,16 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::until;
+use crate::{clock::Clock, until};
 
 /// A running console. Dropped, it is killed, and with it whatever it started.
 pub struct Console {
     folder: TempDir,
     /// What starts the program: its own command line, or one that prepares a place for it.
     prefix: Vec<String>,
+    /// Its options beside those that every story needs.
+    options: Vec<String>,
+    clock: Option<Clock>,
     process: Child,
     address: String,
     client: Client,
@@ -39,21 +43,46 @@ pub fn program() -> PathBuf {
 impl Console {
     /// Starts it on a new state folder for the application that `sources` describes.
     pub async fn start(sources: &str) -> Self {
-        Self::start_within(&[], sources).await
+        Self::begin(&[], &[], None, sources)
     }
 
     /// Starts it by the command `prefix`, in which `{state}` stands for the state folder.
     pub async fn start_within(prefix: &[&str], sources: &str) -> Self {
+        Self::begin(prefix, &[], None, sources)
+    }
+
+    /// Starts it with options of its own.
+    pub async fn start_with(options: &[&str], sources: &str) -> Self {
+        Self::begin(&[], options, None, sources)
+    }
+
+    /// Starts it with options of its own, on a day that the story chooses.
+    pub async fn start_at(now: Timestamp, options: &[&str], sources: &str) -> Self {
+        Self::begin(&[], options, Some(now), sources)
+    }
+
+    fn begin(prefix: &[&str], options: &[&str], now: Option<Timestamp>, sources: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
+        let clock = now.map(|now| Clock::at(&folder.path().join("clock"), now));
         fs::write(folder.path().join("application.toml"), format!("name = \"Guest book\"\n{sources}"))
             .expect("the application's description");
         let state = folder.path().join("state");
         let state = state.to_str().expect("a path in UTF-8");
         let prefix: Vec<String> = prefix.iter().map(|part| part.replace("{state}", state)).collect();
-        let (process, address) = launch(&prefix, folder.path());
-        let console = Self { folder, prefix, process, address, client: Client::new() };
-        console.setting("settle-seconds", "0").await;
-        console
+        // Stories don't wait for what they don't tell of, and no night comes into one by chance.
+        let mut line: Vec<String> = options.iter().copied().map(str::to_owned).collect();
+        for (name, value) in [("--settle-seconds", "0"), ("--nightly", "off")] {
+            if !options.contains(&name) {
+                line.extend([name.to_owned(), value.to_owned()]);
+            }
+        }
+        let (process, address) = launch(&prefix, &line, clock.as_ref(), folder.path());
+        Self { folder, prefix, options: line, clock, process, address, client: Client::new() }
+    }
+
+    /// The clock of a console that was started on a chosen day.
+    pub fn clock(&self) -> &Clock {
+        self.clock.as_ref().expect("a console that was started on a chosen day")
     }
 
     /// The state folder.
@@ -79,7 +108,8 @@ impl Console {
 
     /// Starts it again on the same state folder.
     pub fn start_again(&mut self) {
-        (self.process, self.address) = launch(&self.prefix, self.folder.path());
+        (self.process, self.address) =
+            launch(&self.prefix, &self.options, self.clock.as_ref(), self.folder.path());
     }
 
     /// The environment that the program offers to other clients.
@@ -108,8 +138,11 @@ impl Console {
             .behavior_version(aws_config::BehaviorVersion::latest())
             .region(aws_sdk_ssm::config::Region::new(environment["AWS_REGION"].clone()))
             .credentials_provider(credentials)
-            .endpoint_url(&environment["AWS_ENDPOINT_URL_SSM"])
-            .build();
+            .endpoint_url(&environment["AWS_ENDPOINT_URL_SSM"]);
+        let config = match &self.clock {
+            Some(clock) => config.time_source(clock.source()).build(),
+            None => config.build(),
+        };
         aws_sdk_ssm::Client::from_conf(config)
             .put_parameter()
             .name(format!("{}/{name}", environment["NIGHTKEEP_PARAMETERS"]))
@@ -241,6 +274,11 @@ impl Console {
         sentences.join(" ")
     }
 
+    /// What the program and its tasks have logged.
+    pub fn log(&self) -> String {
+        log(self.folder.path())
+    }
+
     /// The processes that work as agents of this console now.
     pub fn agents(&self) -> Vec<Pid> {
         let marker = format!("NIGHTKEEP_TASK={}/ecs/tasks/", self.state_folder().display());
@@ -278,13 +316,15 @@ fn log(folder: &Path) -> String {
 }
 
 /// Starts the program and waits for its address.
-fn launch(prefix: &[String], folder: &Path) -> (Child, String) {
+fn launch(prefix: &[String], options: &[String], clock: Option<&Clock>, folder: &Path) -> (Child, String) {
     let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("log")).expect("a log");
     let program = program();
     let own = [program.to_str().expect("a path in UTF-8"), "--port", "0"].map(str::to_owned);
     let line: Vec<String> = prefix.iter().cloned().chain(own).collect();
     let mut process = Command::new(&line[0])
         .args(&line[1..])
+        .args(options)
+        .envs(clock.map(Clock::environment).into_iter().flatten())
         .arg("--state")
         .arg(folder.join("state"))
         .arg("--application")

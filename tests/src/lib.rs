@@ -3,8 +3,12 @@
 
 #![expect(clippy::panic, clippy::expect_used, reason = "a story that cannot go on has failed")]
 
+pub mod alone;
+pub mod clock;
 pub mod console;
 pub mod files;
+pub mod gate;
+pub mod lambda;
 pub mod postgres;
 pub mod restic;
 

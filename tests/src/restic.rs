@@ -43,3 +43,34 @@ pub fn snapshot_of<'a>(record: &'a Value, source: &str) -> &'a str {
         .find_map(|snapshot| snapshot["id"].as_str());
     found.unwrap_or_else(|| panic!("no snapshot of {source} in {record:#}"))
 }
+
+/// The bytes that a new repository takes which holds copies of all snapshots and nothing else.
+pub fn copied_bytes(console: &Console, folder: &Path) -> u64 {
+    let environment = console.environment();
+    let target = folder.to_str().expect("a path in UTF-8");
+    for command in [&["init", "--copy-chunker-params"][..], &["copy"]] {
+        let mut command = restic(console, command);
+        command.args(["--from-repo", &environment["RESTIC_REPOSITORY"]]);
+        command.args(["--from-password-file", &environment["RESTIC_PASSWORD_FILE"], "--repo", target]);
+        crate::run(&mut command);
+    }
+    let files = walkdir::WalkDir::new(folder).into_iter().flatten();
+    let sizes = files.filter_map(|entry| entry.metadata().ok().filter(std::fs::Metadata::is_file));
+    sizes.map(|found| found.len()).sum()
+}
+
+/// The bytes that a console's repository takes: the bodies of its objects.
+pub fn bytes(console: &Console) -> u64 {
+    let objects = console.state_folder().join("s3").join(&console.environment()["NIGHTKEEP_BUCKET"]);
+    let files = walkdir::WalkDir::new(objects).into_iter().flatten();
+    let files = files.filter(|entry| entry.file_type().is_file());
+    files.map(|entry| body(&std::fs::read(entry.path()).expect("an object"))).sum()
+}
+
+/// How long the body of an object is: after it come what is known about it, the length of that in four
+/// bytes, and eight more.
+fn body(object: &[u8]) -> u64 {
+    let Some((rest, _)) = object.split_last_chunk::<8>() else { return 0 };
+    let Some((rest, known)) = rest.split_last_chunk::<4>() else { return 0 };
+    rest.len() as u64 - u64::from(u32::from_be_bytes(*known))
+}

@@ -1,15 +1,18 @@
 //! Whole-system stories: the real program, real data, plain restic as the judge. Each is named after
 //! the requirement (r, p) or the scenario (s) that it proves.
 
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on has failed")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 mod backups;
 mod confirmations;
 mod crashes;
 mod failures;
+mod nights;
+mod purges;
 mod records;
 mod restarts;
 mod restores;
+mod retention;
 mod source_archives;
 mod starting;
 

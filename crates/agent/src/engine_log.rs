@@ -25,6 +25,10 @@ impl Log for EngineLog {
         let text = record.args().to_string();
         match record.level() {
             Level::Error => tracing::error!(target: "engine", "{text}"),
+            // What is to be removed need not be in the cache; and what is wrong with the cache harms nothing.
+            Level::Warn if text.starts_with("Error in cache backend removing") => {
+                tracing::debug!(target: "engine", "{text}");
+            }
             Level::Warn => tracing::warn!(target: "engine", "{text}"),
             Level::Info | Level::Debug | Level::Trace => tracing::debug!(target: "engine", "{text}"),
         }

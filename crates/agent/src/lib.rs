@@ -6,6 +6,7 @@
 mod backup;
 mod engine_log;
 mod progress;
+mod purge;
 mod report;
 mod repository;
 mod restore;

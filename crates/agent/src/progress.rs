@@ -37,7 +37,12 @@ impl Tally {
 
     /// One more file is being read or was written.
     pub(crate) fn add_file(&self) {
-        self.done_files.fetch_add(1, Relaxed);
+        self.add_files(1);
+    }
+
+    /// More files are done.
+    pub(crate) fn add_files(&self, files: u64) {
+        self.done_files.fetch_add(files, Relaxed);
     }
 
     /// More bytes are done.
@@ -61,26 +66,35 @@ impl Tally {
     }
 }
 
-/// The engine's progress bars: only the bytes it reads from a source are counted.
+/// The engine's progress bars: the bytes that it reads from a source or packs anew are counted, and the
+/// packs that it removes.
 #[derive(Debug)]
 pub(crate) struct Bars(pub(crate) Arc<Tally>);
 
 impl ProgressBars for Bars {
     fn progress(&self, kind: ProgressType, title: &str) -> rustic_core::Progress {
-        // The engine has this one bar for reading a source; its others count its own files.
-        let reads = matches!(kind, ProgressType::Bytes) && title == "backing up...";
-        if reads {
-            rustic_core::Progress::new(Bytes(Arc::clone(&self.0)))
-        } else {
-            rustic_core::Progress::hidden()
-        }
+        // The engine's bars have no other names than their titles.
+        let count = match (kind, title) {
+            (ProgressType::Bytes, "backing up..." | "repacking...") => Tally::add_bytes,
+            (
+                ProgressType::Counter,
+                "removing unindexed packs..." | "removing old data packs..." | "removing old tree packs...",
+            ) => Tally::add_files,
+            (ProgressType::Bytes | ProgressType::Counter | ProgressType::Spinner, _) => {
+                return rustic_core::Progress::hidden();
+            }
+        };
+        rustic_core::Progress::new(Bar { tally: Arc::clone(&self.0), count })
     }
 }
 
 #[derive(Debug)]
-struct Bytes(Arc<Tally>);
+struct Bar {
+    tally: Arc<Tally>,
+    count: fn(&Tally, u64),
+}
 
-impl RusticProgress for Bytes {
+impl RusticProgress for Bar {
     fn is_hidden(&self) -> bool {
         // The engine would count the source a second time for a bar that is shown.
         true
@@ -90,8 +104,8 @@ impl RusticProgress for Bytes {
 
     fn set_title(&self, _title: &str) {}
 
-    fn inc(&self, bytes: u64) {
-        self.0.add_bytes(bytes);
+    fn inc(&self, more: u64) {
+        (self.count)(&self.tally, more);
     }
 
     fn finish(&self) {}

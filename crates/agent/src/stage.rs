@@ -10,6 +10,7 @@ use nightkeep_domain::{
     cause::Cause,
     operation::{Operation, Report, SourceArchive, StageName},
     record::Snapshot,
+    retention::Retention,
     settings::Settings,
     source_archive::{PREFIX, file_name},
 };
@@ -19,6 +20,7 @@ use crate::{
     Config,
     backup::{self, Backup},
     progress::Tally,
+    purge::Purge,
     report::patiently,
     repository::{Absent, Archive, Keys},
     restore::{self, Blobs},
@@ -41,17 +43,21 @@ impl Stage<'_> {
     /// Sees the stage through.
     pub(crate) fn run(&self, operation: &Operation) -> anyhow::Result<Report> {
         let store = SettingsStore::new(self.shared, &self.config.parameters);
-        let settings = self.runtime.block_on(patiently(|| store.load()))?;
-        let application = Application::parse(&settings.application).map_err(|error| {
-            wrong(format!("the application’s description: {}", error.to_string().replace('\n', " ")))
-        })?;
+        let in_force = self.runtime.block_on(patiently(|| store.load()))?;
+        let settings = &in_force.settings;
+        // Not every stage needs to know the application, and what needs no description works without.
+        let application = || {
+            Application::parse(&settings.application).map_err(|error| {
+                wrong(format!("the application’s description: {}", error.to_string().replace('\n', " ")))
+            })
+        };
         match operation.stages[self.config.assignment.stage].name {
-            StageName::Backup => self.back_up(operation, &application, &settings, store),
+            StageName::Backup => self.back_up(operation, &application()?, settings, store),
             StageName::Restore => {
                 let restored = operation.restored.as_ref();
                 let snapshots =
                     restored.ok_or_else(|| wrong("the operation names no backup to restore".to_owned()))?;
-                self.restore(&snapshots.snapshots, &application, store)
+                self.restore(&snapshots.snapshots, &application()?, store)
             }
             StageName::PutBack => {
                 // What the restore has not written needs no putting back.
@@ -59,9 +65,10 @@ impl Stage<'_> {
                 let names: Vec<&str> = restored.map(|snapshot| snapshot.source.as_str()).collect();
                 let mut snapshots = operation.snapshots.clone();
                 snapshots.retain(|snapshot| names.contains(&snapshot.source.as_str()));
-                self.restore(&snapshots, &application, store)
+                self.restore(&snapshots, &application()?, store)
             }
-            StageName::Archive => self.archive_source(operation, &application),
+            StageName::Archive => self.archive_source(operation, &application()?),
+            StageName::Purge => self.purge(settings.retention, store),
             StageName::Redeploy => Err(wrong("services are redeployed without an agent".to_owned()).into()),
         }
     }
@@ -173,6 +180,22 @@ impl Stage<'_> {
         Ok(Report::Archived { source_archive })
     }
 
+    fn purge(&self, retention: Retention, store: SettingsStore) -> anyhow::Result<Report> {
+        let (storage, keys) = self.opening(store)?;
+        let cache = self.config.cache.clone();
+        let archive = Archive::find(storage, cache, keys, Arc::clone(&self.tally))?;
+        let purge = Purge {
+            archive: archive.as_ref(),
+            runtime: self.runtime,
+            ledger: self.ledger,
+            assignment: self.config.assignment,
+            retention,
+            now: Timestamp::now,
+            tally: &self.tally,
+        };
+        Ok(Report::Purged { purged: purge.run()? })
+    }
+
     /// Waits until the application has had time to see that it is under maintenance.
     fn settle(&self, seconds: u64) -> anyhow::Result<()> {
         let maintenance = self.runtime.block_on(patiently(|| self.ledger.maintenance()))?;
@@ -186,6 +209,12 @@ impl Stage<'_> {
     }
 
     fn archive(&self, store: SettingsStore, absent: Absent) -> anyhow::Result<Archive> {
+        let (storage, keys) = self.opening(store)?;
+        Archive::open(storage, self.config.cache.clone(), keys, Arc::clone(&self.tally), absent)
+    }
+
+    /// What the repository is opened with.
+    fn opening(&self, store: SettingsStore) -> anyhow::Result<(Arc<Storage>, Keys)> {
         let cache = &self.config.cache;
         std::fs::create_dir_all(cache).map_err(|error| Cause::LocalDisk {
             doing: format!("creating the cache folder {}", cache.display()),
@@ -193,13 +222,7 @@ impl Stage<'_> {
         })?;
         let handle = self.runtime.handle().clone();
         let storage = Storage::new(self.shared, self.config.bucket.clone(), handle.clone());
-        Archive::open(
-            Arc::new(storage),
-            cache.clone(),
-            Keys::load(store, handle)?,
-            Arc::clone(&self.tally),
-            absent,
-        )
+        Ok((Arc::new(storage), Keys::load(store, handle)?))
     }
 }
 

@@ -6,6 +6,7 @@
 //! for it at the end.
 
 mod body;
+mod locks;
 
 use std::{
     future::Future,

@@ -51,7 +51,7 @@ impl Error {
     }
 
     /// Something that may work when it is tried again.
-    pub fn unavailable(doing: &str, why: &str) -> Self {
+    pub fn unavailable(doing: &str, why: impl fmt::Display) -> Self {
         Self::new(Kind::Unavailable, doing, why)
     }
 

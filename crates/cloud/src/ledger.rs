@@ -9,7 +9,8 @@
 //! | `console` | `operation` | the operation in progress |
 //! | `console` | `progress` | how far its agent is |
 //! | `console` | `maintenance` | the flag that the main application reads |
-//! | `console` | `application`, `schedule` | what the worker last saw |
+//! | `console` | `application` | what the worker last saw |
+//! | `console` | `schedule` | the last success, the last nights |
 //! | `record` | a UUID of version 7 | a record |
 //! | `activity` | a UUID of version 7 | an activity |
 //! | `confirmation` | a UUID | a confirmation that was given out; it expires by itself |
@@ -18,7 +19,10 @@ mod activities;
 mod agent;
 mod confirmations;
 mod ending;
+mod nights;
+mod purge;
 mod records;
+mod retention;
 
 use std::{collections::HashMap, time::Duration};
 
@@ -33,6 +37,7 @@ use nightkeep_domain::{
     identifier::OperationId,
     operation::{Operation, Progress},
     record::{Record, RecordKind, Status},
+    schedule::Schedule,
     state::{Maintenance, Services, State},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -40,6 +45,7 @@ use serde::{Serialize, de::DeserializeOwned};
 pub use self::{
     activities::ActivityPage,
     confirmations::Use,
+    purge::Holding,
     records::{Edit, Page},
 };
 use crate::{Error, Kind};
@@ -82,6 +88,8 @@ pub struct Beginning<'a> {
     pub activity: Option<&'a Activity>,
     /// The confirmation that it uses up, if it needs one.
     pub confirmation: Option<&'a Use<'a>>,
+    /// Of what is begun for a night: the schedule as it was read.
+    pub schedule: Option<&'a Schedule>,
     /// What the application tells its users meanwhile.
     pub message: &'a str,
 }
@@ -97,6 +105,9 @@ pub enum Begin {
     Unconfirmed,
     /// The backup that was to be restored cannot be restored, or not any more. Nothing has begun.
     NotRestorable,
+    /// The schedule is not the one that was read: somebody else has seen to the night meanwhile. Nothing
+    /// has begun.
+    NotDue,
 }
 
 impl Ledger {
@@ -185,14 +196,21 @@ impl Ledger {
             let check = ConditionCheck::builder()
                 .table_name(&self.table)
                 .set_key(Some(key("record", &restored.record.to_string())))
-                .condition_expression("kind = :backup AND #status = :success")
+                .condition_expression(
+                    "kind = :backup AND #status = :success AND (attribute_not_exists(expired) OR expired = :no)",
+                )
                 .expression_attribute_names("#status", "status")
                 .expression_attribute_values(":backup", to_value(&RecordKind::Backup)?)
                 .expression_attribute_values(":success", to_value(&Status::Success)?)
+                .expression_attribute_values(":no", AttributeValue::Bool(false))
                 .build()
                 .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))?;
             items.push(TransactWriteItem::builder().condition_check(check).build());
             refusals.push(Begin::NotRestorable);
+        }
+        if let Some((schedule, date)) = beginning.schedule.zip(operation.night) {
+            items.push(built(self.night_begun(operation.kind, date, schedule)?, &doing)?);
+            refusals.push(Begin::NotDue);
         }
         for record in beginning.records {
             items.push(absent(to_item("record", &record.id.to_string(), record)?)?);

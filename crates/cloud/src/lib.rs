@@ -12,15 +12,17 @@ use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 mod archives;
 mod error;
 mod ledger;
+mod metrics;
 mod services;
 mod settings;
 mod tasks;
 
 pub use archives::{Archives, Link, attachment};
 pub use error::{Error, Kind};
-pub use ledger::{ActivityPage, Begin, Beginning, Edit, Ledger, Page, Use};
+pub use ledger::{ActivityPage, Begin, Beginning, Edit, Holding, Ledger, Page, Use};
+pub use metrics::Metrics;
 pub use services::Services;
-pub use settings::SettingsStore;
+pub use settings::{InForce, SettingsStore};
 pub use tasks::{TaskConfig, Tasks};
 
 /// What all clients share: region, credentials and endpoints, from the environment, and how long an

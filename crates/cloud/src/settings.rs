@@ -1,12 +1,38 @@
 //! The settings in SSM Parameter Store, all under one path.
 
-use std::collections::BTreeMap;
+use std::{
+    cmp::Reverse,
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_ssm::types::ParameterType;
-use nightkeep_domain::settings::Settings;
+use nightkeep_domain::settings::{NAMES, Settings, WrongSetting};
+use tokio::sync::Mutex;
 
 use crate::{Error, Kind};
+
+/// How long what was read is used before it is read again.
+const FRESH: Duration = Duration::from_secs(60);
+
+/// What is in force, and what was set but cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InForce {
+    /// The settings in force.
+    pub settings: Settings,
+    /// The values that cannot be used.
+    pub wrong: Vec<WrongSetting>,
+}
+
+/// What was read last.
+#[derive(Debug)]
+struct Read {
+    at: Instant,
+    values: BTreeMap<String, String>,
+    in_force: Arc<InForce>,
+}
 
 /// Reads the settings. Secrets live under the same path in a folder of their own, which this never
 /// reads.
@@ -14,12 +40,13 @@ use crate::{Error, Kind};
 pub struct SettingsStore {
     client: aws_sdk_ssm::Client,
     path: String,
+    read: Arc<Mutex<Option<Read>>>,
 }
 
 impl SettingsStore {
     /// The settings under `path`, such as `/nightkeep`.
     pub fn new(shared: &SdkConfig, path: impl Into<String>) -> Self {
-        Self { client: aws_sdk_ssm::Client::new(shared), path: path.into() }
+        Self { client: aws_sdk_ssm::Client::new(shared), path: path.into(), read: Arc::default() }
     }
 
     /// A secret, decrypted, or none if there is none of this name.
@@ -59,11 +86,46 @@ impl SettingsStore {
         format!("{}/secrets/{name}", self.path)
     }
 
-    /// What is in force. Values that cannot be used are logged and replaced by their defaults.
+    /// What is in force. It is read again when it is older than a minute; if it cannot be read then, what
+    /// was read before stays in force.
     ///
     /// # Errors
-    /// If the parameters cannot be read.
-    pub async fn load(&self) -> Result<Settings, Error> {
+    /// If the parameters cannot be read and never could.
+    pub async fn load(&self) -> Result<Arc<InForce>, Error> {
+        let mut read = self.read.lock().await;
+        if let Some(read) = read.as_ref().filter(|read| read.at.elapsed() < FRESH) {
+            return Ok(Arc::clone(&read.in_force));
+        }
+        match self.read(read.as_ref()).await {
+            Ok(now) => Ok(Arc::clone(&read.insert(now).in_force)),
+            Err(error) => {
+                let Some(before) = read.as_mut() else { return Err(error) };
+                tracing::warn!("the settings stay as they were last read: {error}");
+                before.at = Instant::now();
+                Ok(Arc::clone(&before.in_force))
+            }
+        }
+    }
+
+    async fn read(&self, before: Option<&Read>) -> Result<Read, Error> {
+        let values = self.values().await?;
+        let (_, wrong) = Settings::parse(&values, &BTreeMap::new());
+        let mut earlier = BTreeMap::new();
+        for wrong in &wrong {
+            earlier.insert(wrong.name.to_owned(), self.earlier(wrong.name).await?);
+        }
+        let (settings, wrong) = Settings::parse(&values, &earlier);
+        if let Some(before) = before {
+            log_changes(&before.values, &values);
+        }
+        if before.is_none_or(|before| before.in_force.wrong != wrong) {
+            wrong.iter().for_each(|wrong| tracing::warn!(setting = wrong.name, "{wrong}"));
+        }
+        Ok(Read { at: Instant::now(), values, in_force: Arc::new(InForce { settings, wrong }) })
+    }
+
+    /// The values as they are set now.
+    async fn values(&self) -> Result<BTreeMap<String, String>, Error> {
         let mut values = BTreeMap::new();
         let mut pages = self.client.get_parameters_by_path().path(&self.path).into_paginator().send();
         while let Some(page) = pages.next().await {
@@ -76,10 +138,34 @@ impl SettingsStore {
                 }
             }
         }
-        let (settings, wrong) = Settings::parse(&values);
-        for wrong in wrong {
-            tracing::warn!(setting = wrong.name, "{wrong}");
+        Ok(values)
+    }
+
+    /// The values that a setting had, newest first.
+    async fn earlier(&self, name: &str) -> Result<Vec<String>, Error> {
+        let mut versions = Vec::new();
+        let path = format!("{}/{name}", self.path);
+        let mut pages = self.client.get_parameter_history().name(&path).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| Error::of(format!("reading the history of {path}"), error))?;
+            versions.extend(page.parameters.unwrap_or_default());
         }
-        Ok(settings)
+        versions.sort_by_key(|version| Reverse(version.version));
+        Ok(versions.into_iter().filter_map(|version| version.value).collect())
+    }
+}
+
+/// Says which settings have another value than when they were last read. Who changed them, and when, is
+/// known to Parameter Store.
+fn log_changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
+    for name in NAMES {
+        let (was, is) = (before.get(name), now.get(name));
+        if was == is {
+            continue;
+        }
+        let cut = |value: Option<&String>| {
+            value.map_or_else(|| "not set".to_owned(), |value| value.chars().take(100).collect())
+        };
+        tracing::info!(setting = name, was = cut(was), is = cut(is), "a setting was changed");
     }
 }

@@ -1,5 +1,5 @@
-//! An activity: the lasting trace of what is no row of the table: a restart, a source archive, a
-//! maintenance that somebody ended by hand.
+//! An activity: the lasting trace of what is no row of the table: a restart, a source archive, a purge,
+//! a maintenance that somebody ended by hand.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cause::Failure,
     identifier::RecordId,
-    operation::{SourceArchive, Stage},
+    operation::{Purged, SourceArchive, Stage},
     record::Status,
 };
 
@@ -30,6 +30,9 @@ pub struct Activity {
     pub stages: Vec<Stage>,
     /// Of a source archive that succeeded: where it is.
     pub source_archive: Option<SourceArchive>,
+    /// Of a purge that succeeded: what is gone.
+    #[serde(default)]
+    pub purged: Option<Purged>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -42,6 +45,8 @@ pub enum ActivityKind {
     Restart,
     /// The source code was packed.
     SourceArchive,
+    /// What was older than the retention was removed.
+    Purge,
     /// Somebody ended the maintenance.
     EndMaintenance,
 }
@@ -58,6 +63,7 @@ impl Activity {
             requested_by,
             stages: Vec::new(),
             source_archive: None,
+            purged: None,
             failure: None,
         }
     }

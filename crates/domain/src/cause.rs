@@ -115,6 +115,11 @@ pub enum Cause {
     },
     /// The repository does not open with the configured password or key.
     RepositoryLocked,
+    /// Somebody else is at work on the repository: plain restic, by hand.
+    RepositoryInUse {
+        /// How that was seen.
+        seen: String,
+    },
     /// What was written could not be read back as it was written, or the repository contradicts itself.
     RepositoryDamaged {
         /// What was found.
@@ -170,6 +175,15 @@ pub enum Cause {
         /// What ECS said last.
         events: String,
     },
+    /// A night's backup could not begin before its window closed.
+    NightMissed {
+        /// What was in progress.
+        in_the_way: Kind,
+        /// Since when, a time of day for people.
+        since: String,
+        /// When the window closed, a time of day for people.
+        closed: String,
+    },
     /// The agent met a case that it has no better word for.
     Unexpected {
         /// The whole chain of what was being done and why it failed.
@@ -207,6 +221,7 @@ impl Cause {
             Self::StorageFull { .. } => "storage_full",
             Self::StorageUnavailable { .. } => "storage_unavailable",
             Self::RepositoryLocked => "repository_locked",
+            Self::RepositoryInUse { .. } => "repository_in_use",
             Self::RepositoryDamaged { .. } => "repository_damaged",
             Self::Configuration { .. } => "configuration",
             Self::LocalDisk { .. } => "local_disk",
@@ -216,8 +231,14 @@ impl Cause {
             Self::ServicesUnknown { .. } => "services_unknown",
             Self::ServiceFailed { .. } => "service_failed",
             Self::ServiceNotSteady { .. } => "service_not_steady",
+            Self::NightMissed { .. } => "night_missed",
             Self::Unexpected { .. } => "unexpected",
         }
+    }
+
+    /// What this cause means to a person as the end of a night's backup that never began.
+    pub fn failure_of_missed_night(&self) -> Failure {
+        self.said(StageName::Backup, "Nothing was started, and no data was touched.", "or wait for tonight")
     }
 
     /// What this cause means to a person as the end of a restore's safety backup, while the restore has
@@ -273,6 +294,11 @@ impl Cause {
             (Kind::SourceArchive, _, None) => {
                 ("The application was not affected.".to_owned(), "then try again")
             }
+            (Kind::Purge, _, None) => (
+                "The application was not affected, and no backup that is still to be kept was touched."
+                    .to_owned(),
+                "and what could not be removed is tried again the next night",
+            ),
         };
         self.said(stage, &done, again)
     }
@@ -325,6 +351,7 @@ impl Cause {
             Self::StorageFull { doing, why } => format!("The storage has no room left while {doing}: {why}."),
             Self::StorageUnavailable { doing, why } => format!("The storage failed while {doing}: {why}."),
             Self::RepositoryLocked => "The repository does not open with the configured password.".to_owned(),
+            Self::RepositoryInUse { seen } => format!("Somebody else is at work on the repository: {seen}."),
             Self::RepositoryDamaged { found } => format!("The repository is not as it should be: {found}."),
             Self::Configuration { why } => format!("The configuration cannot be used: {why}."),
             Self::LocalDisk { doing, why } => format!("The agent’s own disk failed while {doing}: {why}."),
@@ -337,6 +364,11 @@ impl Cause {
                 let limit = duration(*limit_seconds);
                 format!("The stage{stage} took longer than {limit} and was stopped.")
             }
+            Self::NightMissed { in_the_way, since, closed } => format!(
+                "Last night’s backup did not run: a {} that had begun at {since} was in the way when its window \
+                 closed at {closed}.",
+                in_the_way.word()
+            ),
             Self::ServicesUnknown { why } => format!("The services could not be replaced: {why}."),
             Self::ServiceFailed { service, why } => {
                 format!("The service “{service}” did not come up: {why}.")
@@ -383,11 +415,15 @@ impl Cause {
                 format!("Check that nothing else writes to {path} during the maintenance, and check its disk")
             }
             Self::StorageRefused { .. } => {
-                "Check that the bucket exists and that the agent may write to it".to_owned()
+                "Check that the bucket exists and that the agent may write to it and delete from it"
+                    .to_owned()
             }
             Self::StorageFull { .. } => "Make room in the storage".to_owned(),
             Self::StorageUnavailable { .. } => "Check that the agent reaches the storage".to_owned(),
             Self::RepositoryLocked => "Configure the password that the repository was made with".to_owned(),
+            Self::RepositoryInUse { .. } => {
+                "Let it finish; “restic unlock” removes the lock of one that was killed".to_owned()
+            }
             Self::RepositoryDamaged { .. } => {
                 "Run “restic check” on the repository: “restic rebuild-index” finds \
                 again what only the index has lost, “restic forget” gives up what cannot be found"
@@ -408,6 +444,7 @@ impl Cause {
             Self::ServiceFailed { service, .. } | Self::ServiceNotSteady { service, .. } => {
                 format!("Look at the events and the log of the service “{service}”")
             }
+            Self::NightMissed { .. } => "Start a backup now".to_owned(),
             Self::Unexpected { .. } => "Look at the log of the agent’s task".to_owned(),
         }
     }

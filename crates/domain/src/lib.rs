@@ -14,6 +14,8 @@ pub mod next;
 pub mod notes;
 pub mod operation;
 pub mod record;
+pub mod retention;
+pub mod schedule;
 pub mod settings;
 pub mod source_archive;
 pub mod state;

@@ -141,9 +141,11 @@ pub fn next(operation: &Operation, seen: &Seen, now: Timestamp) -> Step {
         });
     };
     match stage.name {
-        StageName::Backup | StageName::Restore | StageName::PutBack | StageName::Archive => {
-            next_of_task(operation, position, stage, seen, now)
-        }
+        StageName::Backup
+        | StageName::Restore
+        | StageName::PutBack
+        | StageName::Archive
+        | StageName::Purge => next_of_task(operation, position, stage, seen, now),
         StageName::Redeploy => redeploy::next(operation, position, stage, seen, now),
     }
 }
@@ -261,6 +263,10 @@ fn take_report(operation: &mut Operation, position: usize, report: Report, now: 
             operation.source_archive = Some(source_archive);
             end_stage(operation, position, StageState::Done, now);
         }
+        Report::Purged { purged } => {
+            operation.purged = Some(purged);
+            end_stage(operation, position, StageState::Done, now);
+        }
         Report::Failed { cause } => give_up(operation, position, cause, now),
     }
 }
@@ -285,7 +291,11 @@ fn end_attempt(operation: &mut Operation, position: usize, vanished: Cause, now:
     let attempts = match operation.stages[position].name {
         StageName::Restore if operation.touched => 1,
         StageName::PutBack => ATTEMPTS_TO_PUT_BACK,
-        StageName::Backup | StageName::Restore | StageName::Redeploy | StageName::Archive => ATTEMPTS,
+        StageName::Backup
+        | StageName::Restore
+        | StageName::Redeploy
+        | StageName::Archive
+        | StageName::Purge => ATTEMPTS,
     };
     match &attempt.stopping {
         Some(cause) => fail(operation, position, cause.clone(), now),

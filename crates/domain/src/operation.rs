@@ -1,7 +1,7 @@
 //! The operation: what is in progress. At most one exists, and it is the lock: while it exists
 //! nothing else can begin, and when it has ended it is gone.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -29,6 +29,9 @@ pub struct Operation {
     pub requested_by: String,
     /// When it was begun.
     pub started_at: Timestamp,
+    /// Of what the schedule began: for which night.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub night: Option<Date>,
     /// Its stages, in order.
     pub stages: Vec<Stage>,
     /// What was tried for the stage in progress; none before its first attempt.
@@ -52,6 +55,9 @@ pub struct Operation {
     /// What a finished Archive stage left.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_archive: Option<SourceArchive>,
+    /// What a finished Purge stage removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub purged: Option<Purged>,
     /// Why a stage failed, if one did; the first one's cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
@@ -82,6 +88,17 @@ pub struct SourceArchive {
     pub file_name: String,
 }
 
+/// What a purge removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purged {
+    /// Records.
+    pub records: u64,
+    /// Snapshots, those that an incomplete backup had left among them.
+    pub snapshots: u64,
+    /// Bytes by which the repository has become smaller.
+    pub freed_bytes: u64,
+}
+
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +111,8 @@ pub enum Kind {
     Restart,
     /// Packs the application's source code for a download.
     SourceArchive,
+    /// Removes what is older than the retention.
+    Purge,
 }
 
 /// What a stage does. The plan of a kind of operation is a list of these.
@@ -110,6 +129,8 @@ pub enum StageName {
     Redeploy,
     /// A task of the agent packs the source code into the bucket.
     Archive,
+    /// A task of the agent removes expired records, first their data, then themselves.
+    Purge,
 }
 
 /// One thing that the worker sees through.
@@ -183,6 +204,11 @@ pub enum Report {
         /// Where.
         source_archive: SourceArchive,
     },
+    /// What had expired is gone.
+    Purged {
+        /// How much it was.
+        purged: Purged,
+    },
     /// It failed; of a backup or an archive nothing incomplete was kept.
     Failed {
         /// Why.
@@ -227,6 +253,7 @@ impl Kind {
             Self::Restore => &[StageName::Backup, StageName::Restore, StageName::Redeploy],
             Self::Restart => &[StageName::Redeploy],
             Self::SourceArchive => &[StageName::Archive],
+            Self::Purge => &[StageName::Purge],
         }
     }
 
@@ -234,7 +261,7 @@ impl Kind {
     pub fn needs_maintenance(self) -> bool {
         match self {
             Self::Backup | Self::Restore | Self::Restart => true,
-            Self::SourceArchive => false,
+            Self::SourceArchive | Self::Purge => false,
         }
     }
 
@@ -245,6 +272,7 @@ impl Kind {
             Self::Restore => "restore",
             Self::Restart => "restart",
             Self::SourceArchive => "source archive",
+            Self::Purge => "purge",
         }
     }
 }
@@ -265,6 +293,7 @@ impl Operation {
             record_id,
             requested_by,
             started_at: now,
+            night: None,
             stages: kind.plan().iter().copied().map(Stage::to_come).collect(),
             attempt: None,
             report: None,
@@ -273,6 +302,7 @@ impl Operation {
             touched: false,
             redeployment: None,
             source_archive: None,
+            purged: None,
             cause: None,
             later_cause: None,
         }
@@ -329,6 +359,7 @@ impl StageName {
             Self::PutBack => "put back",
             Self::Redeploy => "redeploy",
             Self::Archive => "archive",
+            Self::Purge => "purge",
         }
     }
 }

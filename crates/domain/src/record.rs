@@ -44,6 +44,9 @@ pub struct Record {
     /// Of a backup that succeeded: the snapshots that hold it, one a source. Empty otherwise.
     #[serde(default)]
     pub snapshots: Vec<Snapshot>,
+    /// Whether a purge has begun to remove its data: from then on it cannot be restored.
+    #[serde(default)]
+    pub expired: bool,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
 }
@@ -140,6 +143,7 @@ impl Record {
             size: None,
             stages: Vec::new(),
             snapshots: Vec::new(),
+            expired: false,
             failure: None,
         }
     }
@@ -162,6 +166,6 @@ impl Record {
 
     /// Whether it can be restored (R5).
     pub fn restorable(&self) -> bool {
-        self.kind == RecordKind::Backup && self.status == Status::Success
+        self.kind == RecordKind::Backup && self.status == Status::Success && !self.expired
     }
 }

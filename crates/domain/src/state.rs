@@ -3,10 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::operation::{Kind, Operation, Progress};
+use crate::{
+    operation::{Kind, Operation, Progress},
+    schedule::Schedule,
+};
 
 /// All of it, as one query returns it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -68,38 +71,6 @@ pub struct Services {
     pub desired: u32,
 }
 
-/// What is known of the nights and of the last success.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Schedule {
-    /// When the newest successful backup was finished.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_success_at: Option<Timestamp>,
-    /// The last nights, newest last, 14 at most.
-    #[serde(default)]
-    pub nights: Vec<Night>,
-}
-
-/// A night of the schedule.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Night {
-    /// The local date.
-    pub date: Date,
-    /// How its backup ended.
-    pub outcome: NightOutcome,
-}
-
-/// How a night's backup ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NightOutcome {
-    /// It succeeded.
-    Success,
-    /// It failed.
-    Failed,
-    /// None ran.
-    None,
-}
-
 impl ApplicationFacts {
     /// How many durations are remembered.
     pub const REMEMBERED: usize = 5;
@@ -118,10 +89,4 @@ impl ApplicationFacts {
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).copied()
     }
-}
-
-/// The newest success is overdue when it is older than a day and a half.
-pub fn overdue(last_success_at: Option<Timestamp>, now: Timestamp) -> bool {
-    const DAY_AND_A_HALF: i64 = 36 * 3600;
-    last_success_at.is_some_and(|at| now.as_second() - at.as_second() > DAY_AND_A_HALF)
 }

@@ -1,5 +1,5 @@
-//! Files that survive a crash: written aside, synchronised, and put in place by one rename. Whoever
-//! reads one sees the old text or the new one, never a part of either.
+//! Files on this machine. A file that is replaced is written aside, synchronised, and put in place by one
+//! rename: whoever reads it sees the old text or the new one, never a part of either.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -52,5 +52,38 @@ fn write(path: &Path, text: &[u8]) -> io::Result<()> {
     match path.parent() {
         Some(folder) => File::open(folder)?.sync_all(),
         None => Ok(()),
+    }
+}
+
+/// A file that lines are appended to. It begins anew when it is full: only its end is of interest.
+#[derive(Debug)]
+pub(crate) struct Bounded {
+    file: File,
+}
+
+impl Bounded {
+    /// The most bytes that it grows to.
+    const FULL: u64 = 4 * 1024 * 1024;
+
+    /// Opens the file at `path`, or makes it.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        Ok(Self { file: opened.with_context(|| format!("opening {}", path.display()))? })
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        if self.file.metadata()?.len() > Self::FULL {
+            self.file.set_len(0)?;
+        }
+        self.file.write(text)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
     }
 }

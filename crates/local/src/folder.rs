@@ -16,7 +16,7 @@ use anyhow::{Context, anyhow};
 use crate::{Refused, files, signature::Keys};
 
 /// What is in a state folder. `lost+found` is in every fresh file system, and that one may be all of it.
-const OURS: [&str; 11] = [
+const OURS: [&str; 12] = [
     "lock",
     "credentials",
     "repository-password",
@@ -27,6 +27,7 @@ const OURS: [&str; 11] = [
     "cache",
     "dynamodb.sqlite",
     "dynamodb.sqlite-wal",
+    "metrics.jsonl",
     "lost+found",
 ];
 
@@ -92,6 +93,10 @@ impl Folder {
 
     pub(crate) fn objects(&self) -> PathBuf {
         self.path.join("s3")
+    }
+
+    pub(crate) fn metrics(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
     }
 
     pub(crate) fn parameters(&self) -> PathBuf {

@@ -1,5 +1,5 @@
 //! The functions, hosted: the api behind a real HTTP server, the worker woken by the table, by the
-//! tasks, and by a timer.
+//! tasks, and by a timer, the scheduler at the beginning of every minute.
 //!
 //! It must never lose a wake-up, nor run two at once: one that comes during another means that the
 //! worker looks once more.
@@ -16,6 +16,7 @@ use axum::{
     serve::ListenerExt,
 };
 use jiff::Timestamp;
+use nightkeep_scheduler::Scheduler;
 use nightkeep_worker::{Rest, Worker};
 use tokio::{net::TcpListener, sync::Notify, time};
 
@@ -24,6 +25,9 @@ const WHILE_WAITING: Duration = Duration::from_secs(1);
 
 /// How long it rests otherwise.
 const WHILE_IDLE: Duration = Duration::from_secs(20);
+
+/// How often the clock is looked at for a new minute.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 
 /// How long it rests after a first failure; twice as long after each further one.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
@@ -67,16 +71,43 @@ pub(crate) async fn drive(worker: Worker, wake: Arc<Notify>, shutdown: impl Futu
     loop {
         let (rest, heeds_wake) = match worker.wake(Timestamp::now).await {
             Ok(rest) => {
-                trouble.over();
+                trouble.over("the worker");
                 (if rest == Rest::Idle { WHILE_IDLE } else { WHILE_WAITING }, true)
             }
-            Err(error) => (trouble.pause(&error), false),
+            Err(error) => (trouble.pause("the worker", &error), false),
         };
         tokio::select! {
             () = &mut shutdown => return,
             // One that came meanwhile is kept and answered here.
             () = wake.notified(), if heeds_wake => {}
             () = time::sleep(rest) => {}
+        }
+    }
+}
+
+/// Calls the scheduler at the beginning of every minute of the clock, until `shutdown` resolves. The clock
+/// is looked at, rather than a minute waited for: it may have been set, or the machine have slept.
+pub(crate) async fn tick(scheduler: Scheduler, shutdown: impl Future<Output = ()>) {
+    let mut shutdown = std::pin::pin!(shutdown);
+    let mut trouble = Trouble::default();
+    let mut ticked = None;
+    loop {
+        let minute = Timestamp::now().as_second().div_euclid(60);
+        let pause = if ticked == Some(minute) {
+            BETWEEN_LOOKS
+        } else {
+            match scheduler.tick(Timestamp::now).await {
+                Ok(()) => {
+                    trouble.over("the scheduler");
+                    ticked = Some(minute);
+                    BETWEEN_LOOKS
+                }
+                Err(error) => trouble.pause("the scheduler", &error),
+            }
+        };
+        tokio::select! {
+            () = &mut shutdown => return,
+            () = time::sleep(pause) => {}
         }
     }
 }
@@ -90,10 +121,10 @@ struct Trouble {
 
 impl Trouble {
     /// Logs a failure unless it was the last one too, and says how long to wait.
-    fn pause(&mut self, error: &impl fmt::Display) -> Duration {
+    fn pause(&mut self, whose: &str, error: &impl fmt::Display) -> Duration {
         let text = error.to_string();
         if self.said.as_ref() != Some(&text) {
-            tracing::error!("the worker goes on as soon as it can: {text}");
+            tracing::error!("{whose} goes on as soon as it can: {text}");
             self.said = Some(text);
         }
         let pause = AFTER_FAILURE * (1 << self.failures.min(6));
@@ -101,9 +132,9 @@ impl Trouble {
         pause.min(WHILE_IDLE)
     }
 
-    fn over(&mut self) {
+    fn over(&mut self, whose: &str) {
         if self.said.take().is_some() {
-            tracing::info!("the worker goes on");
+            tracing::info!("{whose} goes on");
         }
         self.failures = 0;
     }

@@ -34,8 +34,66 @@ struct Arguments {
     /// The description of the application to look after; without it, a small sample
     #[arg(long, value_name = "FILE.toml")]
     application: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Settings,
     #[command(subcommand)]
     command: Option<Command>,
+}
+
+/// What can be set at the start as well as with the AWS command line. A flag is the setting's new value;
+/// without it the setting stays as it was.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Settings (each stays as it was last set)")]
+struct Settings {
+    /// When the nightly backup begins, hours and minutes [default: 02:00]
+    #[arg(long, value_name = "HH:MM")]
+    backup_time: Option<String>,
+    /// Where that is the local time [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    time_zone: Option<String>,
+    /// Whether there is a nightly backup, on or off [default: on]
+    #[arg(long, value_name = "ON|OFF")]
+    nightly: Option<String>,
+    /// How long after its time a nightly backup may still begin [default: 4]
+    #[arg(long, value_name = "HOURS")]
+    catch_up_hours: Option<String>,
+    /// How long records and backups are kept [default: 60]
+    #[arg(long, value_name = "DAYS")]
+    retention_days: Option<String>,
+    /// How many of the newest backups are kept whatever their age [default: 0]
+    #[arg(long, value_name = "N")]
+    keep_newest: Option<String>,
+    /// What the application tells its users while it is under maintenance
+    #[arg(long, value_name = "TEXT")]
+    maintenance_message: Option<String>,
+    /// How long the agent waits after maintenance went on before it reads data [default: 5]
+    #[arg(long, value_name = "SECONDS")]
+    settle_seconds: Option<String>,
+    /// How long a stage may take before it is stopped [default: 6]
+    #[arg(long, value_name = "HOURS")]
+    longest_stage_hours: Option<String>,
+    /// Which services a restart replaces, names with commas [default: all]
+    #[arg(long, value_name = "NAMES")]
+    services: Option<String>,
+}
+
+impl Settings {
+    /// Those that were given, by the settings' names.
+    fn given(self) -> Vec<(&'static str, String)> {
+        let all = [
+            ("backup-time", self.backup_time),
+            ("time-zone", self.time_zone),
+            ("nightly", self.nightly),
+            ("catch-up-hours", self.catch_up_hours),
+            ("retention-days", self.retention_days),
+            ("keep-newest", self.keep_newest),
+            ("maintenance-message", self.maintenance_message),
+            ("settle-seconds", self.settle_seconds),
+            ("longest-stage-hours", self.longest_stage_hours),
+            ("services", self.services),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -63,7 +121,7 @@ struct Guestbook {
 }
 
 fn main() -> ExitCode {
-    let Arguments { port, state, application, command } = Arguments::parse();
+    let Arguments { port, state, application, settings, command } = Arguments::parse();
     if let Some(Command::Agent) = command {
         return agent();
     }
@@ -81,7 +139,10 @@ fn main() -> ExitCode {
     };
     let ended = match command {
         Some(Command::Guestbook(arguments)) => runtime.block_on(open_guest_book(arguments)),
-        Some(Command::Agent) | None => runtime.block_on(program::run(Options { port, state, application })),
+        Some(Command::Agent) | None => {
+            let settings = settings.given();
+            runtime.block_on(program::run(Options { port, state, application, settings }))
+        }
     };
     match ended {
         Ok(()) => ExitCode::SUCCESS,

@@ -18,7 +18,9 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::Timestamp;
 use nightkeep_api::{Api, Role, User};
-use nightkeep_cloud::{Archives, Ledger, SettingsStore, TaskConfig, Tasks};
+use nightkeep_cloud::{Archives, Ledger, Metrics, SettingsStore, TaskConfig, Tasks};
+use nightkeep_domain::settings::Settings;
+use nightkeep_scheduler::Scheduler;
 use nightkeep_worker::Worker;
 use tokio::{
     net::TcpListener,
@@ -60,6 +62,8 @@ pub struct Options {
     pub state: PathBuf,
     /// The application's description, if it is not the sample.
     pub application: Option<PathBuf>,
+    /// The settings that were given, by their names.
+    pub settings: Vec<(&'static str, String)>,
 }
 
 /// Runs Nightkeep until it is told to end.
@@ -68,6 +72,7 @@ pub struct Options {
 /// [`Refused`] if it does not start for a reason that its user can put right; otherwise what failed.
 pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
+    check_settings(&options.settings)?;
     let folder = Folder::open(&options.state)?;
     let described = application::describe(options.application.as_deref(), &folder, options.port)?;
     let page = bind_page(options.port).await?;
@@ -95,7 +100,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let ssm = Arc::new(Ssm::new(ssm::Store::open(&folder.parameters())?, names::REGION));
     let password = folder.password(ssm.value(names::PASSWORD_PARAMETER))?;
     ssm.set_secret(names::PASSWORD_PARAMETER, &password)?;
-    ssm.set(names::APPLICATION_PARAMETER, &described.text)?;
+    for (name, value) in [("application", described.text)].iter().chain(&options.settings) {
+        ssm.set(&format!("{}/{name}", names::PARAMETERS), value)?;
+    }
     files::replace(&folder.environment(), names::shell(&environment).as_bytes())?;
 
     // Two ends: the functions end first, the endpoints once the last task has.
@@ -115,12 +122,15 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     clients.create_bucket().await?;
     let ledger = Ledger::new(&clients.config(addresses.dynamodb), names::TABLE);
     let settings = SettingsStore::new(&clients.config(addresses.ssm), names::PARAMETERS);
+    let metrics = Metrics::to(files::Bounded::open(&folder.metrics())?, names::TABLE);
     let worker = Worker {
         ledger: ledger.clone(),
         tasks: Tasks::new(&clients.config(addresses.ecs), task_config()),
         services: nightkeep_cloud::Services::new(&clients.config(addresses.ecs), names::CLUSTER),
         settings: settings.clone(),
+        metrics: metrics.clone(),
     };
+    let scheduler = Scheduler { ledger: ledger.clone(), settings: settings.clone(), metrics };
     let archives = Archives::new(&clients.config(addresses.s3), names::BUCKET);
     let user = User { name: user_name(), role: Role::Operator };
     let router = nightkeep_api::router(Api { ledger, archives, settings, user, clock: Timestamp::now });
@@ -130,6 +140,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let driven = functions::drive(worker, wake, told());
     functions.spawn(async move {
         driven.await;
+        Ok(())
+    });
+
+    let ticked = functions::tick(scheduler, told());
+    functions.spawn(async move {
+        ticked.await;
         Ok(())
     });
 
@@ -147,6 +163,16 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     drop(endpoints_end);
     drain(&mut endpoints).await;
     outcome
+}
+
+/// Refuses settings that cannot be used: who starts the program is there to put them right.
+fn check_settings(given: &[(&'static str, String)]) -> Result<(), Refused> {
+    for (name, value) in given {
+        Settings::default()
+            .set(name, value)
+            .map_err(|expected| Refused(format!("--{name} is “{value}”, but it has to be {expected}")))?;
+    }
+    Ok(())
 }
 
 /// Waits for the signal to end.

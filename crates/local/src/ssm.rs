@@ -12,7 +12,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 pub use self::store::Store;
-use self::store::{Kind, Parameter};
+use self::store::{Kind, Version};
 use crate::endpoint::{Protocol, Refusal, Service};
 
 /// The most parameters in one page, and the page's size unless the caller says otherwise.
@@ -102,12 +102,12 @@ impl Ssm {
 
     /// The value of a parameter, a secret's too.
     pub fn value(&self, name: &str) -> Option<String> {
-        self.lock().get(name).map(|parameter| parameter.value.clone())
+        self.lock().get(name).map(|parameter| parameter.now.value.clone())
     }
 
     fn put(&self, name: &str, value: &str, kind: Kind) -> anyhow::Result<()> {
         let mut store = self.lock();
-        if store.get(name).is_some_and(|now| now.value == value && now.kind == kind) {
+        if store.get(name).is_some_and(|there| there.now.value == value && there.now.kind == kind) {
             return Ok(());
         }
         store.put(name, value.to_owned(), kind, Timestamp::now()).map(|_| ())
@@ -133,7 +133,7 @@ impl Ssm {
                 return Err(Refusal::new("ParameterAlreadyExists", why));
             }
             (_, Some(kind)) => kind,
-            (Some(there), None) => there.kind,
+            (Some(there), None) => there.now.kind,
             (None, None) => return Err(invalid("A parameter type is required when you create a parameter.")),
         };
         let version = store
@@ -147,7 +147,7 @@ impl Ssm {
     fn get_parameter(&self, request: &GetParameter) -> Result<Value, Refusal> {
         let store = self.lock();
         let found = store.get(&request.name).ok_or_else(not_found)?;
-        Ok(json!({ "Parameter": self.show(&request.name, found, request.with_decryption) }))
+        Ok(json!({ "Parameter": self.show(&request.name, &found.now, request.with_decryption) }))
     }
 
     fn get_parameters(&self, request: &GetParameters) -> Result<Value, Refusal> {
@@ -158,7 +158,7 @@ impl Ssm {
         let (mut found, mut invalid) = (Vec::new(), Vec::new());
         for name in &request.names {
             match store.get(name) {
-                Some(parameter) => found.push(self.show(name, parameter, request.with_decryption)),
+                Some(parameter) => found.push(self.show(name, &parameter.now, request.with_decryption)),
                 None => invalid.push(name),
             }
         }
@@ -183,13 +183,23 @@ impl Ssm {
         found.truncate(page);
         let shown: Vec<Value> = found
             .iter()
-            .map(|(name, parameter)| self.show(name, parameter, request.with_decryption))
+            .map(|(name, parameter)| self.show(name, &parameter.now, request.with_decryption))
             .collect();
         let mut answer = json!({ "Parameters": shown });
         if let Some(next) = next {
             answer["NextToken"] = Value::from(next);
         }
         Ok(answer)
+    }
+
+    /// A parameter's versions, oldest first. Nothing here has so many that it would take two pages.
+    fn get_parameter_history(&self, request: &GetParameter) -> Result<Value, Refusal> {
+        let store = self.lock();
+        let found = store.get(&request.name).ok_or_else(not_found)?;
+        let versions = found.earlier.iter().chain([&found.now]);
+        let shown: Vec<Value> =
+            versions.map(|version| self.show(&request.name, version, request.with_decryption)).collect();
+        Ok(json!({ "Parameters": shown }))
     }
 
     fn delete_parameter(&self, request: &DeleteParameter) -> Result<Value, Refusal> {
@@ -200,7 +210,7 @@ impl Ssm {
         }
     }
 
-    fn show(&self, name: &str, parameter: &Parameter, decrypted: bool) -> Value {
+    fn show(&self, name: &str, parameter: &Version, decrypted: bool) -> Value {
         let sealed = parameter.kind == Kind::SecureString && !decrypted;
         json!({
             "Name": name,
@@ -228,6 +238,7 @@ impl Service for Ssm {
             "PutParameter" => self.put_parameter(read(body)?),
             "GetParameter" => self.get_parameter(&read(body)?),
             "GetParameters" => self.get_parameters(&read(body)?),
+            "GetParameterHistory" => self.get_parameter_history(&read(body)?),
             "GetParametersByPath" => self.get_parameters_by_path(&read(body)?),
             "DeleteParameter" => self.delete_parameter(&read(body)?),
             other => Err(Refusal::unknown(other)),

@@ -118,6 +118,6 @@ pub(crate) async fn end_maintenance(
             let maintenance = api.ledger.maintenance().await?;
             Ok(Json(EndView { maintenance: maintenance.into() }))
         }
-        Begin::Unconfirmed | Begin::NotRestorable => Err(Problem::unconfirmed()),
+        Begin::Unconfirmed | Begin::NotRestorable | Begin::NotDue => Err(Problem::unconfirmed()),
     }
 }

@@ -144,9 +144,9 @@ async fn begin(
     activity: Option<&Activity>,
     confirmation: Option<&Use<'_>>,
 ) -> Result<(), Problem> {
-    let settings = api.settings.load().await?;
-    let message = &settings.maintenance_message;
-    let beginning = Beginning { operation, records, activity, confirmation, message };
+    let in_force = api.settings.load().await?;
+    let message = &in_force.settings.maintenance_message;
+    let beginning = Beginning { operation, records, activity, confirmation, schedule: None, message };
     match api.ledger.begin(&beginning).await? {
         Begin::Begun => {
             let (id, record, kind) = (operation.id, operation.record_id, operation.kind.word());
@@ -158,6 +158,7 @@ async fn begin(
         }
         Begin::Unconfirmed => Err(Problem::unconfirmed()),
         Begin::NotRestorable => Err(Problem::not_restorable()),
+        Begin::NotDue => Err(Problem::busy(None)),
     }
 }
 

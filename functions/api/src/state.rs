@@ -8,7 +8,9 @@ use nightkeep_domain::{
     application::Application,
     identifier::{OperationId, RecordId},
     operation::{Kind, Operation, Progress, Stage},
-    state::{self, Maintenance, Night, Services, overdue},
+    schedule::Night,
+    settings::WrongSetting,
+    state::{self, Maintenance, Services},
 };
 use serde::Serialize;
 
@@ -22,6 +24,7 @@ pub(crate) struct StateView {
     nightly: NightlyView,
     usual_seconds: UsualSeconds,
     retention_days: u64,
+    wrong_settings: Vec<WrongSettingView>,
     user: User,
 }
 
@@ -51,10 +54,19 @@ pub(crate) struct MaintenanceView {
 }
 
 #[derive(Debug, Serialize)]
+struct WrongSettingView {
+    name: &'static str,
+    value: String,
+    expected: String,
+    in_force: String,
+}
+
+#[derive(Debug, Serialize)]
 struct NightlyView {
+    on: bool,
     next_at: Option<Timestamp>,
-    time: Option<String>,
-    time_zone: Option<String>,
+    time: String,
+    time_zone: String,
     last_success_at: Option<Timestamp>,
     overdue: bool,
     nights: Vec<Night>,
@@ -69,7 +81,8 @@ struct UsualSeconds {
 
 /// `GET /api/state`
 pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>, Problem> {
-    let (state, settings) = tokio::try_join!(api.ledger.state(), api.settings.load())?;
+    let (state, in_force) = tokio::try_join!(api.ledger.state(), api.settings.load())?;
+    let (settings, now) = (&in_force.settings, (api.clock)());
     let name = Application::parse(&settings.application)
         .map_or_else(|_| "Application".to_owned(), |found| found.name);
     let state::State { operation, progress, maintenance, application, schedule } = state;
@@ -78,21 +91,30 @@ pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>,
         operation: operation.map(|operation| OperationView::new(operation, progress)),
         maintenance: maintenance.into(),
         nightly: NightlyView {
-            next_at: None,
-            time: None,
-            time_zone: None,
+            on: settings.nightly.on,
+            next_at: settings.nightly.next_at(&schedule, now),
+            time: settings.text("backup-time"),
+            time_zone: settings.text("time-zone"),
             last_success_at: schedule.last_success_at,
-            overdue: overdue(schedule.last_success_at, (api.clock)()),
-            nights: schedule.nights,
+            overdue: schedule.overdue(now),
+            nights: settings.nightly.last_nights(&schedule, now),
         },
         usual_seconds: UsualSeconds {
             backup: application.usual_seconds(Kind::Backup),
             restore: application.usual_seconds(Kind::Restore),
             restart: application.usual_seconds(Kind::Restart),
         },
-        retention_days: settings.retention_days,
+        retention_days: settings.retention.days,
+        wrong_settings: in_force.wrong.iter().cloned().map(Into::into).collect(),
         user: api.user.clone(),
     }))
+}
+
+impl From<WrongSetting> for WrongSettingView {
+    fn from(wrong: WrongSetting) -> Self {
+        let WrongSetting { name, value, expected, in_force } = wrong;
+        Self { name, value, expected, in_force }
+    }
 }
 
 impl From<Maintenance> for MaintenanceView {

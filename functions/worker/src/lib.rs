@@ -11,7 +11,7 @@ use std::future::Future;
 
 use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use nightkeep_cloud::{Error, Kind, Ledger, Services, SettingsStore, Tasks};
+use nightkeep_cloud::{Error, Kind, Ledger, Metrics, Services, SettingsStore, Tasks};
 use nightkeep_domain::{
     cause::Cause,
     next::{Act, Seen, Settlement, Sight, Step, deployed, next, refused, started},
@@ -35,6 +35,8 @@ pub struct Worker {
     pub services: Services,
     /// The settings.
     pub settings: SettingsStore,
+    /// Where metrics go.
+    pub metrics: Metrics,
 }
 
 /// What is left to do after a wake-up.
@@ -53,14 +55,15 @@ impl Worker {
     /// # Errors
     /// If AWS could not be asked. Nothing is lost by that: the next wake-up goes on from what is stored.
     pub async fn wake(&self, clock: impl Fn() -> Timestamp + Send + Sync) -> Result<Rest, Error> {
-        let settings = self.settings.load().await?;
+        let in_force = self.settings.load().await?;
+        let settings = &in_force.settings;
         for _ in 0..MOST_STEPS {
             let state = self.ledger.state().await?;
             let Some(operation) = &state.operation else {
-                self.look_at_services(&state, &settings).await;
+                self.look_at_services(&state, settings).await;
                 return Ok(Rest::Idle);
             };
-            let seen = self.observe(&state, operation, &settings).await?;
+            let seen = self.observe(&state, operation, settings).await?;
             let step = next(operation, &seen, clock());
             // A task that was asked to stop takes its time.
             let last = matches!(step, Step::Wait | Step::Act(Act::StopTask { .. }));
@@ -180,8 +183,8 @@ impl Worker {
         };
         let redeploying = operation.current().is_some_and(|(_, stage)| stage.name == StageName::Redeploy);
         let services = if redeploying { self.services(state, settings).await? } else { None };
-        let longest = i64::try_from(settings.longest_stage_seconds).unwrap_or(i64::MAX);
-        Ok(Seen { task, services, longest_stage: SignedDuration::from_secs(longest) })
+        let longest = i64::try_from(settings.longest_stage_hours).unwrap_or(i64::MAX / 3600);
+        Ok(Seen { task, services, longest_stage: SignedDuration::from_hours(longest) })
     }
 
     /// What ECS shows of the services, or why it will not.
@@ -233,6 +236,7 @@ impl Worker {
         now: Timestamp,
     ) -> Result<(), Error> {
         self.ledger.settle(state, settlement, now).await?;
+        self.metrics.settled(operation, settlement, now);
         let seconds = now.duration_since(operation.started_at).as_secs();
         let (id, record, kind) = (operation.id, operation.record_id, operation.kind.word());
         match settlement {

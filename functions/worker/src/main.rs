@@ -1,22 +1,24 @@
 //! The worker as an AWS Lambda function. Its environment is read here, once.
 
-use std::env;
+use std::{env, io};
 
 use anyhow::Context;
 use jiff::Timestamp;
 use lambda_runtime::{LambdaEvent, service_fn};
-use nightkeep_cloud::{Ledger, Services, SettingsStore, TaskConfig, Tasks};
+use nightkeep_cloud::{Ledger, Metrics, Services, SettingsStore, TaskConfig, Tasks};
 use nightkeep_worker::Worker;
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_runtime::Error> {
     lambda_runtime::tracing::init_default_subscriber();
     let shared = nightkeep_cloud::connect().await;
+    let table = variable("NIGHTKEEP_TABLE")?;
     let worker = &Worker {
-        ledger: Ledger::new(&shared, variable("NIGHTKEEP_TABLE")?),
+        ledger: Ledger::new(&shared, &table),
         tasks: Tasks::new(&shared, tasks()?),
         services: Services::new(&shared, variable("NIGHTKEEP_SERVICES_CLUSTER")?),
         settings: SettingsStore::new(&shared, variable("NIGHTKEEP_PARAMETERS")?),
+        metrics: Metrics::to(io::stdout(), table),
     };
     lambda_runtime::run(service_fn(|_event: LambdaEvent<serde_json::Value>| async move {
         worker.wake(Timestamp::now).await.map(|_| ()).map_err(lambda_runtime::Error::from)

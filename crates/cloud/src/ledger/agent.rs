@@ -1,11 +1,11 @@
 //! The agent's side of the table: its progress and its report, each on the condition that the
 //! operation, the stage and the attempt are still its own.
 
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, ReturnValue, TransactWriteItem};
+use aws_sdk_dynamodb::types::{AttributeValue, Put, ReturnValue, TransactWriteItem};
 use nightkeep_domain::{
     identifier::RecordId,
     operation::{Assignment, Operation, Progress, Report},
-    record::{Record, RecordKind, Snapshot, Status},
+    record::Snapshot,
 };
 
 use super::{Ledger, ProgressItem, from_item, key, number, text, to_item, to_value};
@@ -62,17 +62,7 @@ impl Ledger {
     /// [`Kind::Conflict`] if the assignment no longer holds: the agent then stops at once.
     pub async fn report_progress(&self, assignment: Assignment, progress: &Progress) -> Result<(), Error> {
         let doing = format!("writing the progress of operation {}", assignment.operation);
-        let check = ConditionCheck::builder()
-            .table_name(&self.table)
-            .set_key(Some(key("console", "operation")))
-            .condition_expression(holds(assignment))
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_names("#number", "number")
-            .expression_attribute_values(":id", text(assignment.operation.to_string()))
-            .expression_attribute_values(":number", number(assignment.attempt.into()))
-            .expression_attribute_values(":in_progress", text("in_progress"))
-            .build()
-            .map_err(|error| Error::new(Kind::Denied, doing.clone(), error))?;
+        let check = self.assigned(assignment, &doing)?;
         let item = ProgressItem {
             operation: assignment.operation,
             stage: assignment.stage,
@@ -128,9 +118,7 @@ impl Ledger {
         let mut before: Option<RecordId> = None;
         loop {
             let page = self.records(before, 50).await?;
-            let succeeded =
-                |record: &&Record| record.kind == RecordKind::Backup && record.status == Status::Success;
-            if let Some(record) = page.records.iter().find(succeeded) {
+            if let Some(record) = page.records.iter().find(|record| record.restorable()) {
                 return Ok(record.snapshots.clone());
             }
             match page.next {
@@ -142,7 +130,7 @@ impl Ledger {
 }
 
 /// The condition that an assignment holds, as [`Assignment::holds`] has it.
-fn holds(assignment: Assignment) -> String {
+pub(super) fn holds(assignment: Assignment) -> String {
     let stage = assignment.stage;
     format!("id = :id AND attempt.#number = :number AND stages[{stage}].#state = :in_progress")
 }

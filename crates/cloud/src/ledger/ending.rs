@@ -7,10 +7,11 @@ use nightkeep_domain::{
     next::{Ending, Settlement},
     operation::{Kind as OperationKind, Operation, Stage, StageName},
     record::{Size, Snapshot, Status},
+    schedule::{NightOutcome, Schedule},
     state::{ApplicationFacts, Maintenance, State},
 };
 
-use super::{Ledger, built, key, number, text, to_value};
+use super::{Ledger, built, key, nights::unchanged, number, text, to_value};
 use crate::{Error, Kind};
 
 impl Ledger {
@@ -64,8 +65,8 @@ impl Ledger {
         if success {
             items.push(built(self.duration(operation, &state.application, now)?, &doing)?);
         }
-        if success && operation.kind == OperationKind::Backup {
-            items.push(built(self.last_success(now), &doing)?);
+        if let Some(update) = self.schedule_after(operation, success, &state.schedule, now)? {
+            items.push(built(update, &doing)?);
         }
         self.transact(items, &doing).await?.map_err(|_| changed(doing))?;
         // Without an operation nobody shows it any more; that it goes now is only tidiness.
@@ -106,12 +107,15 @@ impl Ledger {
                     .update_expression(format!("{STATUS}, put_back = :put_back"))
                     .expression_attribute_values(":put_back", to_value(&operation.put_back())?))
             }
-            (OperationKind::Restart | OperationKind::SourceArchive, _) => {
+            (OperationKind::Restart | OperationKind::SourceArchive | OperationKind::Purge, _) => {
                 let update =
                     self.status(self.update("activity", &id), failure.as_ref(), &operation.stages, now)?;
                 Ok(update
-                    .update_expression(format!("{STATUS}, source_archive = :source_archive"))
-                    .expression_attribute_values(":source_archive", to_value(&operation.source_archive)?))
+                    .update_expression(format!(
+                        "{STATUS}, source_archive = :source_archive, purged = :purged"
+                    ))
+                    .expression_attribute_values(":source_archive", to_value(&operation.source_archive)?)
+                    .expression_attribute_values(":purged", to_value(&operation.purged)?))
             }
         }
     }
@@ -157,6 +161,46 @@ impl Ledger {
         self.update("console", "schedule")
             .update_expression("SET last_success_at = :now")
             .expression_attribute_values(":now", text(now.to_string()))
+    }
+
+    /// What the end of the operation means to the schedule, if it means anything.
+    fn schedule_after(
+        &self,
+        operation: &Operation,
+        success: bool,
+        was: &Schedule,
+        now: Timestamp,
+    ) -> Result<Option<UpdateBuilder>, Error> {
+        let mut update = self.update("console", "schedule");
+        let mut changes = Vec::new();
+        let backed_up = operation.kind == OperationKind::Backup;
+        if backed_up && success {
+            changes.push("last_success_at = :now");
+            update = update.expression_attribute_values(":now", text(now.to_string()));
+        }
+        if let Some(date) = operation.night.filter(|_| backed_up) {
+            let outcome = if success { NightOutcome::Success } else { NightOutcome::Failed };
+            changes.push("nights = :nights");
+            update = unchanged(update, was)?
+                .expression_attribute_values(":nights", to_value(&was.with(date, outcome))?);
+        }
+        // What an agent that was cut short has left, only the repository knows.
+        let sweep = match operation.kind {
+            // One that was cut short may have removed snapshots and left what they alone needed.
+            OperationKind::Purge => Some(!success),
+            OperationKind::Backup | OperationKind::Restore if !operation.has_done(StageName::Backup) => {
+                Some(true)
+            }
+            OperationKind::Backup
+            | OperationKind::Restore
+            | OperationKind::Restart
+            | OperationKind::SourceArchive => None,
+        };
+        if let Some(sweep) = sweep {
+            changes.push("sweep = :sweep");
+            update = update.expression_attribute_values(":sweep", AttributeValue::Bool(sweep));
+        }
+        Ok((!changes.is_empty()).then(|| update.update_expression(format!("SET {}", changes.join(", ")))))
     }
 
     /// How long the operation took is remembered.

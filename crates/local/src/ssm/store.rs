@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::files;
 
+/// How many versions of a parameter are kept, as by Parameter Store.
+const REMEMBERED: usize = 100;
+
 /// All parameters by name.
 #[derive(Debug)]
 pub struct Store {
@@ -21,6 +24,16 @@ pub struct Store {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Parameter {
+    #[serde(flatten)]
+    pub(super) now: Version,
+    /// The versions before, oldest first.
+    #[serde(default)]
+    pub(super) earlier: Vec<Version>,
+}
+
+/// A value that a parameter has or had.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Version {
     pub(super) value: String,
     pub(super) kind: Kind,
     pub(super) version: u64,
@@ -65,9 +78,14 @@ impl Store {
         kind: Kind,
         now: Timestamp,
     ) -> anyhow::Result<u64> {
-        let version = self.get(name).map_or(1, |there| there.version + 1);
+        let before = self.get(name).cloned();
+        let version = before.as_ref().map_or(1, |there| there.now.version + 1);
+        let mut earlier: Vec<Version> =
+            before.into_iter().flat_map(|there| there.earlier.into_iter().chain([there.now])).collect();
+        earlier.drain(..earlier.len().saturating_sub(REMEMBERED - 1));
+        let now = Version { value, kind, version, changed_at: now };
         let mut parameters = self.parameters.clone();
-        parameters.insert(name.to_owned(), Parameter { value, kind, version, changed_at: now });
+        parameters.insert(name.to_owned(), Parameter { now, earlier });
         self.save(parameters)?;
         Ok(version)
     }

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
+mod costs;
 mod ecs;
 mod guestbook;
 mod services;

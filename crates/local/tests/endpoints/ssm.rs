@@ -76,3 +76,19 @@ async fn a_parameter_is_overwritten_only_on_demand_and_is_still_there_after_a_re
     let gone = second.get_parameter().name("/a").send().await;
     assert!(gone.unwrap_err().into_service_error().is_parameter_not_found());
 }
+
+#[tokio::test]
+async fn a_parameter_remembers_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ssm.json");
+    let first = client(&file).await;
+    for value in ["02:00", "25:00"] {
+        put(&first, "/nightkeep/backup-time", value).await;
+    }
+    let again = client(&file).await;
+    put(&again, "/nightkeep/backup-time", "03:00").await;
+    let history = again.get_parameter_history().name("/nightkeep/backup-time").send().await.unwrap();
+    let versions: Vec<_> =
+        history.parameters().iter().map(|old| (old.version(), old.value().unwrap())).collect();
+    assert_eq!(versions, [(1, "02:00"), (2, "25:00"), (3, "03:00")]);
+}

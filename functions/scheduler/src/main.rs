@@ -1,0 +1,29 @@
+//! The scheduler as an AWS Lambda function. Its environment is read here, once.
+
+use std::{env, io};
+
+use anyhow::Context;
+use jiff::Timestamp;
+use lambda_runtime::{LambdaEvent, service_fn};
+use nightkeep_cloud::{Ledger, Metrics, SettingsStore};
+use nightkeep_scheduler::Scheduler;
+
+#[tokio::main]
+async fn main() -> Result<(), lambda_runtime::Error> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let shared = nightkeep_cloud::connect().await;
+    let table = variable("NIGHTKEEP_TABLE")?;
+    let scheduler = &Scheduler {
+        ledger: Ledger::new(&shared, &table),
+        settings: SettingsStore::new(&shared, variable("NIGHTKEEP_PARAMETERS")?),
+        metrics: Metrics::to(io::stdout(), table),
+    };
+    lambda_runtime::run(service_fn(|_event: LambdaEvent<serde_json::Value>| async move {
+        scheduler.tick(Timestamp::now).await.map_err(lambda_runtime::Error::from)
+    }))
+    .await
+}
+
+fn variable(name: &str) -> anyhow::Result<String> {
+    env::var(name).with_context(|| format!("reading the environment variable {name}"))
+}
