@@ -31,6 +31,13 @@ after(async () => {
 /** The texts of each state in English. */
 const english = new Map();
 
+/** Of the whole page down to where rows only go on, or of what is in sight of a dialog. */
+async function picture(page, { name, dialog }, of) {
+  const height = await page.evaluate(() => Math.min(document.documentElement.scrollHeight, 1700));
+  const whole = dialog ? {} : { fullPage: true, clip: { x: 0, y: 0, width: page.viewportSize().width, height } };
+  await page.screenshot({ path: `${PICTURES}${name}-${of}.png`, animations: "disabled", ...whole });
+}
+
 async function violations(page) {
   const found = await page.evaluate(async () => (await window.axe.run(document, { resultTypes: ["violations"] })).violations);
   return found.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes.slice(0, 3).map(({ html, failureSummary }) => `${html} ${failureSummary}`).join(" | ")}`);
@@ -44,8 +51,7 @@ for (const state of STATES) {
       await page.evaluate(axe);
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme });
-        const fullPage = !state.dialog;
-        await page.screenshot({ path: `${PICTURES}${state.name}-${shape}-${colorScheme}.png`, fullPage, animations: "disabled" });
+        await picture(page, state, `${shape}-${colorScheme}`);
         assert.deepEqual(await violations(page), [], colorScheme);
       }
       assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is cut off at the side");
@@ -79,6 +85,6 @@ for (const state of STATES) {
     const left = (await texts(page)).filter((text) => english.get(state.name).has(text) && !SAME.test(text));
     assert.deepEqual(left, []);
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing is cut off at the side");
-    await page.screenshot({ path: `${PICTURES}${state.name}-german.png`, fullPage: !state.dialog, animations: "disabled" });
+    await picture(page, state, "german");
   });
 }
