@@ -106,9 +106,11 @@ test("R2: text is not thrown away without being asked", async (t) => {
   const button = page.getByRole("button", { name: "New backup" });
   await button.click();
   const field = page.getByLabel("Description");
+  await field.waitFor();
   await page.keyboard.press("Escape");
   assert.equal(await page.locator("dialog[open]").count(), 0, "nothing was typed: nothing is asked");
   await button.click();
+  await field.waitFor();
   await field.pressSequentially("Something");
   await page.keyboard.press("Escape");
   await page.getByRole("button", { name: "Keep writing" }).click();

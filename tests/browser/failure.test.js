@@ -18,6 +18,7 @@ after(async () => {
 test("P2 R4 S23: a failed backup says what happened, what was done and what to do", async (t) => {
   const page = await browser.open(t, program.url);
   await page.getByRole("button", { name: "New backup" }).click();
+  await page.getByLabel("Description").waitFor();
   await page.keyboard.press("Control+Enter");
 
   const message = page.locator("#messages .message", { hasText: "The backup failed" });

@@ -32,13 +32,13 @@ const open = (t, told, { now = NOW, ...options } = {}) =>
 const nights = (number, now = NOW) => Array.from({ length: number }, (_, night) => record(now - (night + 1) * DAY));
 
 test("P1: older records come by scrolling and by the button, newest first, each once", async (t) => {
-  const told = world(nights(130));
+  const told = world(nights(250));
   const page = await open(t, told);
   await reads(page.locator("#records-count"), "The newest 50 records");
   await page.locator("#more").scrollIntoViewIfNeeded();
-  await until("the second page", async () => (await page.locator("#rows .record").count()) >= 100);
+  await until("the second page", async () => (await page.locator("#rows .record").count()) >= 150);
   await page.getByRole("button", { name: "Show older records" }).press("Enter");
-  await reads(page.locator("#records-count"), "130 records, newest first");
+  await reads(page.locator("#records-count"), "250 records, newest first");
   assert.deepEqual(await page.locator("#rows .record").evaluateAll((rows) => rows.map(({ id }) => id.slice(2))), told.records.map(({ id }) => id));
   assert.equal(await page.locator("#more").isVisible(), false);
 });
@@ -55,7 +55,7 @@ test("P3: restores stand out, and lead to the backup that they restored, on what
   await row(page, restore.id).getByRole("link").click();
   await row(page, restored.id).waitFor();
   await until("the restored backup to have the focus", () => row(page, restored.id).evaluate((element) => element === document.activeElement));
-  assert.ok(await row(page, restored.id).evaluate((element) => element.getBoundingClientRect().bottom <= innerHeight));
+  await until("it to be in sight", () => row(page, restored.id).evaluate((element) => element.getBoundingClientRect().bottom <= innerHeight));
 });
 
 test("P4: progress never goes backwards, says when it is late, and is spoken by quarters", async (t) => {
@@ -107,6 +107,7 @@ test("P4: a lost connection is told, with what is not known; and so is that it i
   const told = world(nights(2));
   const page = await open(t, told);
   await row(page, told.records[0].id).getByRole("button", { name: /^Edit/ }).click();
+  await row(page, told.records[0].id).getByRole("textbox").waitFor();
   await page.keyboard.type("Typed before");
   await page.unrouteAll();
   await page.route("**/api/**", (route) => route.abort());
@@ -130,7 +131,12 @@ test("P4: the page asks every 2 seconds while something is in progress, every 20
   const page = await open(t, told);
   const asks = async (milliseconds) => {
     const before = told.asked.state;
-    for (let passed = 0; passed < milliseconds; passed += 500) await page.clock.runFor(500);
+    for (let passed = 0; passed < milliseconds; passed += 500) {
+      await page.clock.runFor(500);
+      // The page's time stands still until it has its answer.
+      await until("every answer", async () => told.requests === told.answered);
+      await page.evaluate(() => new Promise((next) => queueMicrotask(next)));
+    }
     return told.asked.state - before;
   };
   const hide = (hidden) => page.evaluate((is) => {
@@ -211,7 +217,7 @@ for (const width of [320, 390, 900]) {
 test("P2: dates, sizes and times are written as people write them", async (t) => {
   const page = await open(t, world(nights(1)));
   const written = await page.evaluate(async () => {
-    const format = await import("/format.js");
+    const format = await import("/page.js");
     const now = Date.parse("2026-11-24T07:14:00Z");
     const before = (hours) => now - hours * 3600_000;
     return {
@@ -231,7 +237,7 @@ test("P2: dates, sizes and times are written as people write them", async (t) =>
     ago: ["just now", "30 minutes ago", "6 hours ago", "15 hours ago", "2 days ago"],
     agoByDay: ["just now", "6 hours ago", "yesterday", "yesterday", "2 days ago"],
     day: ["today, 02:02", "yesterday, 16:44", "Sun 22 Nov, 02:14"],
-    dayAhead: ["tonight, 02:00", "today, 13:00", "tomorrow, 13:00"],
+    dayAhead: ["tonight", "today", "tomorrow"],
     size: ["0 B", "999 B", "1.0 kB", "9.6 MB", "41.2 MB", "163 MB", "1.00 GB", "4.83 GB", "48.3 GB", "1.20 TB"],
     duration: ["1 s", "58 s", "1 min", "1 min 12 s", "2 h 5 min"],
     stopwatch: ["0:34", "1:34", "1:02:03"],

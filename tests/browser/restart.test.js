@@ -22,6 +22,7 @@ test("R11 P7: all services are restarted once it is confirmed, and nothing else 
   const restart = page.getByRole("button", { name: "Restart all services" });
   await restart.click();
   const dialog = page.getByRole("dialog", { name: "Restart all services?" });
+  await dialog.waitFor();
   await page.keyboard.press("Escape");
   assert.equal(await dialog.isVisible(), false);
   assert.ok(await restart.evaluate((element) => element === document.activeElement), "the focus returns to the button");

@@ -1,16 +1,23 @@
-//! The page: static files, embedded in the program. Public; it holds nothing that is not also in the
-//! source.
+//! The page: static files, embedded in the program as the build script prepared them. Public; it holds
+//! nothing that is not also in the source.
 
 use axum::{
     extract::Request,
-    http::{Method, header},
+    http::{HeaderMap, HeaderName, Method, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use include_dir::{Dir, include_dir};
 
 use crate::problem::Problem;
 
-static FILES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ui");
+struct File {
+    name: &'static str,
+    /// Changes whenever the file does.
+    tag: &'static str,
+    plain: &'static [u8],
+    gzip: &'static [u8],
+}
+
+static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
 
 /// Every path that no route answers.
 pub(crate) async fn serve(request: Request) -> Response {
@@ -22,9 +29,36 @@ pub(crate) async fn serve(request: Request) -> Response {
         "" => "index.html",
         name => name,
     };
-    let Some(file) = FILES.get_file(name) else { return Problem::no_such_path(path).into_response() };
-    let headers = [(header::CONTENT_TYPE, media_type(name)), (header::CACHE_CONTROL, "no-cache")];
-    (headers, file.contents()).into_response()
+    match FILES.iter().find(|file| file.name == name) {
+        Some(file) => answer(file, request.headers()),
+        None => Problem::no_such_path(path).into_response(),
+    }
+}
+
+fn answer(file: &File, asked: &HeaderMap) -> Response {
+    let gzip = lists(asked, header::ACCEPT_ENCODING, "gzip");
+    let tag = if gzip { format!("\"{}-gzip\"", file.tag) } else { format!("\"{}\"", file.tag) };
+    let common =
+        [(header::CACHE_CONTROL, "no-cache"), (header::VARY, "accept-encoding"), (header::ETAG, &tag)];
+    if lists(asked, header::IF_NONE_MATCH, &tag) || lists(asked, header::IF_NONE_MATCH, &format!("W/{tag}")) {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    let kind = [(header::CONTENT_TYPE, media_type(file.name))];
+    if gzip {
+        (common, kind, [(header::CONTENT_ENCODING, "gzip")], file.gzip).into_response()
+    } else {
+        (common, kind, file.plain).into_response()
+    }
+}
+
+/// Whether one of the values of this header is that one, and not refused by a weight of zero.
+fn lists(headers: &HeaderMap, name: HeaderName, value: &str) -> bool {
+    let texts = headers.get_all(name).into_iter().filter_map(|text| text.to_str().ok());
+    texts.flat_map(|text| text.split(',')).any(|one| {
+        let (found, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        found.trim().eq_ignore_ascii_case(value) && weight != Some(0.0)
+    })
 }
 
 fn media_type(name: &str) -> &'static str {
@@ -34,5 +68,50 @@ fn media_type(name: &str) -> &'static str {
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
         Some(_) | None => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn asked(pairs: &[(HeaderName, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+    }
+
+    fn page() -> &'static File {
+        FILES.iter().find(|file| file.name == "index.html").unwrap()
+    }
+
+    #[test]
+    fn the_page_is_compressed_for_whoever_takes_it_so() {
+        for (accepted, expected) in
+            [("gzip, deflate, br", true), ("br;q=1.0, gzip;q=0.5", true), ("gzip;q=0", false), ("br", false)]
+        {
+            let answer = answer(page(), &asked(&[(header::ACCEPT_ENCODING, accepted)]));
+            assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), expected, "{accepted}");
+            assert_eq!(answer.headers()[header::VARY], "accept-encoding");
+        }
+    }
+
+    #[test]
+    fn what_is_known_is_not_sent_again_and_each_form_has_its_own_tag() {
+        let plain = answer(page(), &asked(&[]));
+        let gzip = answer(page(), &asked(&[(header::ACCEPT_ENCODING, "gzip")]));
+        assert_ne!(plain.headers()[header::ETAG], gzip.headers()[header::ETAG]);
+        let mut again = asked(&[(header::ACCEPT_ENCODING, "gzip")]);
+        again.insert(header::IF_NONE_MATCH, gzip.headers()[header::ETAG].clone());
+        assert_eq!(answer(page(), &again).status(), StatusCode::NOT_MODIFIED);
+        again.insert(header::IF_NONE_MATCH, plain.headers()[header::ETAG].clone());
+        assert_eq!(answer(page(), &again).status(), StatusCode::OK);
+    }
+
+    #[test]
+    fn comments_and_indentation_are_not_sent() {
+        let script = FILES.iter().find(|file| file.name == "page.js").unwrap();
+        let text = std::str::from_utf8(script.plain).unwrap();
+        assert!(text.lines().all(|line| !line.starts_with("//") && line.trim() == line), "{text}");
     }
 }

@@ -1,29 +1,28 @@
 // @ts-check
 // The second view: what was done and is no row of the table, newest first. Rows are matched by id and
-// changed in place.
+// changed in place. And the download of a source archive, whose link is made at each click, for it does
+// not last. Loaded when it is first needed.
 
 /** @import { Activity } from "./types.js" */
+/** @import { Piece } from "./page.js" */
 
-import { readActivities } from "./api.js";
-import { minuteNow, now } from "./clock.js";
-import { byId, fromTemplate, part, setAttribute, setAvailable, setIcon, setPieces, setShown, setText, unavailable } from "./dom.js";
-import { download } from "./download.js";
-import { agoByDay, date, duration, exact, size } from "./format.js";
-import { alarm, say } from "./live.js";
-import { zoneOf } from "./table.js";
-import { STATUS, purged as purgedText } from "./words.js";
+import {
+  agoByDay, alarm, byId, date, duration, exact, fromTemplate, leave, part, plain, say, setAttribute, setAvailable, setIcon, setPieces, setShown, setText,
+  size, unavailable, words, zoneOf,
+} from "./page.js";
+import { purgedText, sentences, told } from "./messages.js";
+import { Problem, Unreachable, minuteNow, now, readActivities, readSourceArchive } from "./server.js";
+import { STATUS } from "./table.js";
 
 const PAGE = 50;
-
-const WORDS = { restart: "Restart of all services", source_archive: "Source archive", end_maintenance: "Maintenance ended by hand", purge: "Purge" };
 
 /** @type {Activity[]} */
 let list = [];
 /** @type {string | null} */
 let next = null;
 let loaded = false;
-let connected = true;
-let retentionDays = 0;
+/** What holds for all of them: why nothing can be asked for now, and how long records are kept. */
+let around = { hindrance: /** @type {string | null} */ (null), days: 0 };
 /** @type {Map<string, HTMLElement>} */
 const rows = new Map();
 /** @type {Promise<void>} */
@@ -43,13 +42,9 @@ export function reload() {
   return last;
 }
 
-/**
- * @param {boolean} isConnected
- * @param {number} days how long records are kept
- */
-export function show(isConnected, days) {
-  connected = isConnected;
-  retentionDays = days;
+/** @param {string | null} hindrance @param {number} days */
+export function show(hindrance, days) {
+  around = { hindrance, days };
   render();
 }
 
@@ -58,9 +53,7 @@ export function tick() {
   for (const activity of list) if (activity.status === "IN_PROGRESS") showDuration(activity);
 }
 
-export function watchEnd() {
-  byId("older-activity").addEventListener("click", older);
-}
+byId("older-activity").addEventListener("click", older);
 
 async function older() {
   const button = byId("older-activity");
@@ -76,11 +69,11 @@ async function older() {
   });
   await last.catch(() => {
     worked = false;
-    alarm("Older entries could not be loaded.");
+    alarm(words.page.olderActivityTrouble);
   });
   setShown(byId("more-activity-trouble"), !worked);
   setAvailable(button, null);
-  setText(button, worked ? "Show older entries" : "Try again");
+  setText(button, worked ? words.page.olderActivity : words.tryAgain);
   render();
 }
 
@@ -113,44 +106,47 @@ function create(id) {
   const row = fromTemplate("t-activity");
   const button = part(row, "download");
   button.addEventListener("click", () => {
-    if (unavailable(button)) say("Unavailable until the connection is back.");
+    if (unavailable(button)) say(words.sentence(around.hindrance ?? ""));
     else download(id, button);
   });
   return row;
 }
 
-/**
- * @param {HTMLElement} row
- * @param {Activity} activity
- * @param {boolean} isNewest whether it is the newest source archive, the one that is kept
- */
+/** @param {HTMLElement} row @param {Activity} activity @param {boolean} isNewest whether it is the newest source archive, the one that is kept */
 function update(row, activity, isNewest) {
-  const created = Date.parse(activity.created_at);
-  const status = STATUS[activity.status];
-  setAttribute(part(row, "status"), "class", `status ${status.look}`);
-  setIcon(part(row, "status"), status.icon);
-  part(row, "status").querySelector("svg")?.classList.toggle("turning", activity.status === "IN_PROGRESS");
-  setText(part(row, "status-word"), status.word);
+  const { status, kind, created_at, requested_by, source_archive: made, failure } = activity;
+  const created = Date.parse(created_at);
+  const { look, icon } = STATUS[status];
+  setAttribute(part(row, "status"), "class", `status ${look}`);
+  setIcon(part(row, "status"), icon);
+  part(row, "status").querySelector("svg")?.classList.toggle("turning", status === "IN_PROGRESS");
+  setText(part(row, "status-word"), words.status[status]);
   const time = part(row, "date");
-  setAttribute(time, "datetime", activity.created_at);
+  setAttribute(time, "datetime", created_at);
   setAttribute(time, "title", exact(created));
   setText(time, date(created));
   setText(part(row, "ago"), agoByDay(created, minuteNow()));
-  setText(part(row, "what"), WORDS[activity.kind] ?? activity.kind);
-  const made = activity.source_archive;
-  const more = made ? [{ text: made.file_name, look: "mono" }, `, ${size(made.size_bytes)}${isNewest ? "" : ", no longer kept"}`] : activity.purged ? [purgedText(activity.purged, retentionDays)] : [];
+  setText(part(row, "what"), words.activity(kind));
+  const more = moreOf(activity, isNewest);
   setPieces(part(row, "more"), more);
   setShown(part(row, "more"), more.length > 0);
-  const { failure } = activity;
+  const why = failure && told(failure, { ...activity, put_back: null });
   setShown(part(row, "cause"), failure !== null);
-  setText(part(row, "cause-text"), failure ? `${failure.happened} ${failure.done} ${failure.to_do}` : "");
-  setText(part(row, "trigger"), activity.kind === "purge" ? "Automatic" : "Manual");
-  setText(part(row, "by"), activity.kind === "purge" ? "Every night" : activity.requested_by);
+  setPieces(part(row, "cause-text"), why ? sentences([why.happened, why.done, why.toDo]) : []);
+  const byItself = kind === "purge";
+  setText(part(row, "trigger"), byItself ? words.trigger.scheduled : words.trigger.manual);
+  setText(part(row, "by"), byItself ? words.everyNightCapital : requested_by);
   showDuration(activity);
   const button = part(row, "download");
   setShown(button, made !== null && isNewest);
-  setAttribute(button, "aria-label", made ? `Download ${made.file_name}` : null);
-  setAvailable(button, connected ? null : "why");
+  setAttribute(button, "aria-label", made ? words.downloadFile(made.file_name) : null);
+  setAvailable(button, around.hindrance === null ? null : "why");
+}
+
+/** @param {Activity} activity @param {boolean} isNewest @returns {Piece[]} */
+function moreOf({ source_archive: made, purged }, isNewest) {
+  if (purged) return [purgedText(purged, around.days)];
+  return made ? [{ text: made.file_name, look: "mono" }, `, ${size(made.size_bytes)}${isNewest ? "" : `, ${words.noLongerKept}`}`] : [];
 }
 
 /** @param {Activity} activity */
@@ -159,4 +155,26 @@ function showDuration({ id, kind, created_at, finished_at }) {
   if (!row) return;
   const end = finished_at ? Date.parse(finished_at) : now();
   setText(part(row, "duration"), kind === "end_maintenance" ? "–" : duration(end - Date.parse(created_at)));
+}
+
+/** Asks for a link and follows it; why that can't be, if it can't, is shown beside the button. @param {string} id @param {HTMLElement} button */
+export async function download(id, button) {
+  const why = await follow(id);
+  setAttribute(button, "data-why", why && plain(why));
+  if (why) alarm(words.sentence(plain(why)));
+}
+
+/** @param {string} id @returns {Promise<Piece[] | null>} why not */
+async function follow(id) {
+  try {
+    const { url } = await readSourceArchive(id);
+    if (url === null) return [words.archiveNotKept];
+    leave();
+    location.assign(url);
+    return null;
+  } catch (error) {
+    if (error instanceof Unreachable) return [`${words.noLink}: ${words.noAnswerTryAgain}`];
+    if (!(error instanceof Problem)) throw error;
+    return error.status === 404 ? [words.archiveGone] : [`${words.noLink}. ${plain([error.told]).replace(/\.$/, "")}`];
+  }
 }

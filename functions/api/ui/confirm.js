@@ -1,45 +1,41 @@
 // @ts-check
-// The dialog that has six characters typed before something is done. The page compares while they are
-// typed, the server decides. It is bound to what it was opened for; nothing in the table changes that.
+// What is done only when it has been confirmed: a restore, a restart, the end of a maintenance. The
+// dialog says what will happen and has six characters typed; the page compares while they are typed, the
+// server decides. It is bound to what it was opened for; nothing in the table changes that. Loaded when
+// it is first needed.
 
-/** @import { Typed } from "./api.js" */
-/** @import { Trouble } from "./trouble.js" */
-/** @import { Action, Confirmation, Operation, State } from "./types.js" */
+/** @import { Action, Confirmation, Operation, Record, State } from "./types.js" */
+/** @import { Connection, Typed } from "./server.js" */
+/** @import { Trouble } from "./writing.js" */
 
-import { Problem, Unreachable, askForConfirmation } from "./api.js";
-import { now } from "./clock.js";
-import { byId, part, setAvailable, setIcon, setShown, setText, unavailable } from "./dom.js";
-import { aboutInWords, clock } from "./format.js";
-import { speak } from "./live.js";
-import { busy, unreachable } from "./trouble.js";
-import { showTrouble } from "./writing.js";
+import {
+  aboutInWords, ago, between, byId, clock, date, fromTemplate, part, setAvailable, setIcon, setShown, setText, size, speak, timeOfId, unavailable, words,
+} from "./page.js";
+import { sentences } from "./messages.js";
+import { hasOwnMaintenance, stuckBy } from "./overview.js";
+import { Problem, Unreachable, askForConfirmation, endMaintenance, isShutOut, minuteNow, now, records, startRestart, startRestore } from "./server.js";
+import { busy, cutOff, showTrouble, signedOut, unreachable } from "./writing.js";
 
-const LENGTH = 6;
 /** Milliseconds until characters that did not come are asked for again. */
 const AGAIN = 5000;
 
 /** @type {Trouble} */
-const EXPIRED = { title: "The characters were older than 5 minutes.", text: "Nothing was started. Type the new ones below.", tone: "warn-tone", icon: "clock" };
+const EXPIRED = { title: words.charactersExpired, text: [words.typeNewOnes], tone: "warn-tone", icon: "clock" };
 /** @type {Trouble} */
-const WRONG = { title: "The characters did not match.", text: "Nothing was started. Type the new ones below." };
+const WRONG = { title: words.charactersWrong, text: [words.typeNewOnes] };
 
 /**
  * What is to be confirmed.
  * @typedef {object} Subject
  * @property {Action} action
  * @property {string | null} record what is to be restored
- * @property {string} title
- * @property {string} button
  * @property {string | null} icon
- * @property {string} verb "You can … when it has ended."
  * @property {HTMLElement} about what will happen
  * @property {(state: State) => void} show writes that, as things are now
  * @property {(typed: Typed) => Promise<() => void>} confirm does it; what it gives is called when the dialog is closed
  */
 
-/**
- * @param {{onBusy: () => void, onGone: () => void}} actions
- */
+/** @param {{onBusy: () => void, onGone: () => void}} actions */
 export function createConfirmation({ onBusy, onGone }) {
   const dialog = /** @type {HTMLDialogElement} */ (byId("confirm-dialog"));
   const field = /** @type {HTMLInputElement} */ (part(dialog, "typed"));
@@ -49,6 +45,8 @@ export function createConfirmation({ onBusy, onGone }) {
   let subject = null;
   /** @type {State | null} */
   let state = null;
+  /** @type {Connection | null} */
+  let connection = null;
   /** @type {Confirmation | null} */
   let confirmation = null;
   let asking = false;
@@ -65,6 +63,7 @@ export function createConfirmation({ onBusy, onGone }) {
 
   const typed = () => field.value.toUpperCase();
   const matches = () => confirmation !== null && typed() === confirmation.code;
+  const kept = () => (field.value === "" ? "" : words.typedIsKept);
 
   const render = () => {
     if (!subject) return;
@@ -81,9 +80,9 @@ export function createConfirmation({ onBusy, onGone }) {
     setShown(part(dialog, "hint-icon"), all);
     byId("confirm-hint").classList.toggle("match", all && !hindrance);
     setAvailable(confirm, hindrance || impossible ? "confirm-trouble" : !all || sending ? "confirm-hint" : null);
-    setText(part(dialog, "confirm-word"), sending ? "Starting" : subject.button);
+    setText(part(dialog, "confirm-word"), sending ? words.startingNow : words.confirm[subject.action].button);
     field.readOnly = sending;
-    if (all && !matched) speak(part(dialog, "spoken"), "The characters match.");
+    if (all && !matched) speak(part(dialog, "spoken"), words.charactersMatch);
     matched = all;
   };
 
@@ -98,7 +97,7 @@ export function createConfirmation({ onBusy, onGone }) {
     } catch (error) {
       if (subject !== mine) return;
       askAt = Date.now() + AGAIN;
-      refused(error, "The characters could not be loaded.");
+      refused(error, words.charactersNotLoaded);
     } finally {
       if (subject === mine) asking = false;
       render();
@@ -112,7 +111,7 @@ export function createConfirmation({ onBusy, onGone }) {
     // Said again, even if it was the same before.
     showTrouble(part(dialog, "trouble"), null);
     refusal = why;
-    if (hindrance && subject) hindrance = hindranceOf(subject, "");
+    hindrance = findHindrance();
     return ask();
   };
 
@@ -136,39 +135,35 @@ export function createConfirmation({ onBusy, onGone }) {
       if (error instanceof Problem && error.kind === "not-confirmed") {
         await renew(now() >= Date.parse(confirmation.expires_at) ? EXPIRED : WRONG);
       } else {
-        refused(error, "Nothing was started.");
+        refused(error, words.nothingStarted);
       }
       render();
       field.focus();
     }
   };
 
-  /**
-   * @param {unknown} error
-   * @param {string} title
-   */
+  /** @param {unknown} error @param {string} title */
   const refused = (error, title) => {
     if (error instanceof Unreachable) {
-      refusal = confirmation
-        ? unreachable("There was no answer.", "Whether it was started shows when the connection is back. What you typed is kept.")
-        : unreachable(title, "There was no answer. Nothing was started. They are asked for again in a moment.");
+      refusal = confirmation ? unreachable(words.noAnswer, words.startShows) : unreachable(title, words.askedAgain);
       return;
     }
     if (!(error instanceof Problem)) throw error;
-    if (error.status === 409) {
-      refusal = error.operation && subject ? busyWith(subject, error.operation, field.value) : { title, text: error.message, tone: "warn-tone", icon: "lock" };
+    if (isShutOut(error)) {
+      refusal = signedOut();
+    } else if (error.status === 409) {
+      refusal = error.operation && subject ? busyWith(subject, error.operation) : { title, text: [error.told], tone: "warn-tone", icon: "lock" };
       onBusy();
     } else if (error.status === 404) {
       impossible = true;
-      const age = state ? `It was older than ${state.retention_days} days and was removed. ` : "";
-      refusal = { title: "This backup no longer exists.", text: `${age}Nothing was started. Choose another one.` };
+      refusal = { title: words.backupGone, text: [words.backupGoneText(state?.retention_days ?? null)] };
       onGone();
     } else if (error.kind === "not-restorable") {
       impossible = true;
-      refusal = { title: "This backup can’t be restored.", text: error.message };
+      refusal = { title: words.cantBeRestored, text: [error.told] };
       onGone();
     } else {
-      refusal = { title, text: `${error.message}${kept(field.value)}` };
+      refusal = { title, text: sentences([error.told, kept().trim()]) };
     }
   };
 
@@ -183,24 +178,17 @@ export function createConfirmation({ onBusy, onGone }) {
     if (!sending) close();
   };
 
-  /**
-   * @param {Subject} subject
-   * @param {string} text what was typed
-   */
-  const hindranceOf = (subject, text) => {
-    if (hinderedBy === "connection") return unreachable("The connection is lost.", `You can ${subject.verb} when it is back.${kept(text)}`);
-    return state?.operation ? busyWith(subject, state.operation, text) : null;
+  const findHindrance = () => {
+    if (!subject || !connection || !hinderedBy) return null;
+    const cut = cutOff(connection, words.whenBack(subject.action) + kept());
+    return cut ?? (state?.operation ? busyWith(subject, state.operation) : null);
   };
 
-  /**
-   * @param {Subject} subject
-   * @param {Operation} operation
-   * @param {string} text what was typed
-   */
-  const busyWith = (subject, operation, text) => {
+  /** @param {Subject} subject @param {Operation} operation */
+  const busyWith = ({ action }, operation) => {
     const usual = /** @type {{[kind: string]: number | null}} */ (state?.usual_seconds ?? {})[operation.kind];
     const left = usual ? usual - (now() - Date.parse(operation.started_at)) / 1000 : 0;
-    return busy(operation, `You can ${subject.verb} when it has ended${left > 0 ? `, in ${aboutInWords(left)}` : ""}.${kept(text)}`);
+    return busy(operation, words.whenEnded(action, left > 0 ? aboutInWords(left) : null) + kept());
   };
 
   field.addEventListener("input", () => {
@@ -221,14 +209,17 @@ export function createConfirmation({ onBusy, onGone }) {
   return {
     /** @param {Subject} about */
     open(about) {
+      if (dialog.open) return;
       subject = about;
       confirmation = null;
       asking = false;
       impossible = false;
       matched = false;
       refusal = null;
+      hindrance = null;
+      hinderedBy = "";
       field.value = "";
-      setText(part(dialog, "title"), about.title);
+      setText(part(dialog, "title"), words.confirm[about.action].title);
       setShown(part(dialog, "confirm-icon"), about.icon !== null);
       if (about.icon) setIcon(part(dialog, "confirm-icon"), about.icon);
       part(dialog, "about").replaceChildren(about.about);
@@ -239,18 +230,16 @@ export function createConfirmation({ onBusy, onGone }) {
       field.focus({ preventScroll: true });
       ask();
     },
-    /**
-     * @param {State | null} newState
-     * @param {boolean} connected
-     */
-    refresh(newState, connected) {
+    /** @param {State | null} newState @param {Connection} newConnection */
+    refresh(newState, newConnection) {
       state = newState;
-      const by = connected ? state?.operation?.id ?? "" : "connection";
+      connection = newConnection;
+      const by = connection.shutOut ? "session" : connection.lost ? "connection" : state?.operation?.id ?? "";
       // Written once for each hindrance: it is spoken when it changes.
       if (by !== hinderedBy) {
         hinderedBy = by;
-        hindrance = subject && by ? hindranceOf(subject, field.value) : null;
-        // What was refused because of an operation holds no longer when that has ended.
+        hindrance = findHindrance();
+        // What was refused because of an operation or a session holds no longer when that has ended.
         if (!hindrance && refusal?.icon === "lock") refusal = null;
       }
       if (dialog.open) render();
@@ -264,21 +253,97 @@ export function createConfirmation({ onBusy, onGone }) {
   };
 }
 
-/** @param {string} text what was typed */
-function kept(text) {
-  return text === "" ? "" : " What you typed is kept.";
+/** @param {Confirmation | null} confirmation @param {string} typed @param {boolean} impossible */
+function hint(confirmation, typed, impossible) {
+  if (!confirmation) return impossible ? "" : words.charactersComing;
+  const { code, expires_at } = confirmation;
+  if (typed === code) return words.charactersMatch;
+  const wrong = [...typed].findIndex((character, position) => character !== code.charAt(position));
+  return words.charactersHint(typed.length, wrong + 1, clock(Date.parse(expires_at)));
 }
 
-/**
- * @param {Confirmation | null} confirmation
- * @param {string} typed
- * @param {boolean} impossible
- */
-function hint(confirmation, typed, impossible) {
-  if (!confirmation) return impossible ? "" : "The characters are on their way.";
-  const { code, expires_at } = confirmation;
-  if (typed === code) return "The characters match.";
-  const wrong = [...typed].findIndex((character, position) => character !== code.charAt(position));
-  const far = wrong < 0 ? `${typed.length} of ${LENGTH}.` : `Character ${wrong + 1} is a different one.`;
-  return `${far} Capitals or small letters, both are fine. Valid until ${clock(Date.parse(expires_at))}.`;
+// ---- What can be confirmed. Each says what will happen, before anything does.
+
+/** @param {Record} record the backup @param {(recordId: string) => void} onStarted @returns {Subject} */
+export function restore(record, onStarted) {
+  const about = fromTemplate("t-about-restore");
+  const when = date(Date.parse(record.created_at));
+  return {
+    action: "restore",
+    record: record.id,
+    icon: "restore",
+    about,
+    show(state) {
+      const { application, usual_seconds } = state;
+      const stays = staysOn(state);
+      const { notes } = records.find(record.id) ?? record;
+      setText(part(about, "date"), when);
+      setText(part(about, "origin"), origin(record));
+      setText(part(about, "notes"), notes);
+      setShown(part(about, "notes"), notes.trim() !== "");
+      setText(part(about, "backup"), words.safetyStep(application.name, stays));
+      setText(part(about, "restore"), words.restoreStep(when));
+      setText(part(about, "restart"), words.restartAfterStep(application.services.desired, !stays || stuckBy(state) !== null));
+      const last = records.all().find(({ kind, status }) => kind === "restore" && status === "SUCCESS");
+      const took = last ? between(last.created_at, last.finished_at) : "";
+      const usual = usual_seconds.restore;
+      setText(part(about, "time"), words.maintenanceFor(usual === null ? null : aboutInWords(usual)) + (took ? words.lastRestoreTook(took) : ""));
+    },
+    async confirm(typed) {
+      const begun = await startRestore(record.id, typed);
+      records.put(begun);
+      return () => onStarted(begun.id);
+    },
+  };
+}
+
+/** @param {(activityId: string) => void} onStarted @returns {Subject} */
+export function restart(onStarted) {
+  const about = fromTemplate("t-about-restart");
+  return {
+    action: "restart",
+    record: null,
+    icon: "restart",
+    about,
+    show(state) {
+      const { application, usual_seconds } = state;
+      const stays = staysOn(state);
+      const usual = usual_seconds.restart;
+      setText(part(about, "maintenance"), words.maintenanceStep(application.name, stays, usual === null ? null : aboutInWords(usual)));
+      setText(part(about, "restart"), words.restartStep(application.services.desired));
+      setText(part(about, "back"), words.backStep(stays));
+    },
+    async confirm(typed) {
+      const { id } = await startRestart(typed);
+      return () => onStarted(id);
+    },
+  };
+}
+
+/** @param {() => void} onEnded @returns {Subject} */
+export function end(onEnded) {
+  const about = fromTemplate("t-about-end");
+  return {
+    action: "end_maintenance",
+    record: null,
+    icon: null,
+    about,
+    show(state) {
+      const from = stuckBy(state)?.restored_from;
+      setText(part(about, "doubt"), words.inDoubt(from ? date(timeOfId(from)) : null));
+      setText(part(about, "after"), words.afterEnd(state.application.name));
+    },
+    async confirm(typed) {
+      await endMaintenance(typed);
+      return onEnded;
+    },
+  };
+}
+
+/** Whether there is maintenance that no operation in progress will end. @param {State} state */
+const staysOn = (state) => state.maintenance.on && !hasOwnMaintenance(state);
+
+/** 15 hours ago · manual, by Maya Lindqvist · 4.81 GB @param {Record} record */
+function origin({ created_at, trigger, requested_by, size: held }) {
+  return [ago(Date.parse(created_at), minuteNow()), words.origin(trigger, requested_by), ...(held ? [size(held.total_bytes)] : [])].join(" · ");
 }

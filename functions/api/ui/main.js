@@ -1,30 +1,19 @@
 // @ts-check
 // The page as a whole: asks for the state, shows it, and watches for what begins and ends.
 
-/** @import { Message, Offer } from "./news.js" */
+/** @import { Message, Offer } from "./messages.js" */
 /** @import { Activity, Operation, Record, State } from "./types.js" */
 
-import * as activity from "./activity.js";
-import { Problem, Unreachable, readActivities, readActivity, startSourceArchive } from "./api.js";
-import { everyMinute, minuteNow } from "./clock.js";
-import { createConfirmation } from "./confirm.js";
-import { byId, part, setAvailable, setShown, setText } from "./dom.js";
-import { download, isBeginning } from "./download.js";
-import { dayAhead, plural, zone } from "./format.js";
-import { alarm, say } from "./live.js";
-import * as messages from "./messages.js";
-import { createDialog } from "./newbackup.js";
-import * as news from "./news.js";
-import * as operation from "./operation.js";
-import { keepPlace, watchPointer } from "./place.js";
-import * as poll from "./poll.js";
-import * as records from "./records.js";
-import * as subjects from "./subjects.js";
-import * as summary from "./summary.js";
+import {
+  alarm, byId, clock, dayAhead, focusAgain, isLeaving, keepPlace, leave, part, say, setAttribute, setAvailable, setShown, setText, speakTheLanguage,
+  watchPointer, words, zone,
+} from "./page.js";
+import { failureToTell, focusFirst, focusHeading, isDismissed, notDone, showMessages, whatToTell } from "./messages.js";
+import { showOperation, showStrip, tickOperation } from "./overview.js";
+import {
+  Problem, Unreachable, connection, everyMinute, minuteNow, readActivities, readActivity, records, refresh, signOut, startSourceArchive, watchState,
+} from "./server.js";
 import * as table from "./table.js";
-import { busy } from "./trouble.js";
-import * as views from "./views.js";
-import { ended as hasEnded } from "./words.js";
 
 /** @type {State | null} */
 let state = null;
@@ -34,48 +23,107 @@ let watched = { kind: "", record: "" };
 let ended = { kind: "", record: "" };
 /** How it ended, if that is not in a record of the table. */
 let endedActivity = /** @type {Activity | null} */ (null);
-/** What could not be started, where no dialog can say so. */
+/** What could not be done, where no dialog can say so. */
 let refused = /** @type {Message | null} */ (null);
 /** Whether the records have to be read again, and the activities. */
-let stale = true;
+let stale = false;
 let staleActivity = true;
-let archiving = false;
+/** The records are asked for together with the state, the first time. */
+let firstRecords = /** @type {Promise<unknown> | null} */ (null);
+/** Whether something was asked for by a button and has not been answered. */
+let asking = false;
 /** Failures whose details have been opened by themselves: once is enough. */
 const opened = new Set();
 
-const { connection } = poll;
-const dialog = createDialog({ onStarted: (id) => onStarted("backup", id), onBusy: () => poll.refresh() });
-const confirmation = createConfirmation({
-  onBusy: () => poll.refresh(),
-  onGone: () => readRecords(),
-});
+// ---- What is not needed to see the page is loaded with the first sign of a hand, at the latest when it
+// is needed.
+
+/**
+ * @typedef {object} Dialogs
+ * @property {ReturnType<typeof import("./writing.js").createBackupDialog>} backup
+ * @property {ReturnType<typeof import("./confirm.js").createConfirmation>} confirmation
+ * @property {typeof import("./confirm.js")} subjects
+ */
+
+/** @type {Dialogs | null} */
+let dialogs = null;
+/** @type {typeof import("./activity.js") | null} */
+let activity = null;
+
+/** @returns {Promise<Dialogs>} */
+async function loadDialogs() {
+  const [writing, subjects] = await Promise.all([import("./writing.js"), import("./confirm.js")]);
+  dialogs ??= {
+    backup: writing.createBackupDialog({ onStarted: (id) => onStarted("backup", id), onBusy: refresh }),
+    confirmation: subjects.createConfirmation({ onBusy: refresh, onGone: readRecords }),
+    subjects,
+  };
+  return dialogs;
+}
+
+async function loadActivity() {
+  activity = await import("./activity.js");
+  return activity;
+}
+
+/**
+ * @template T
+ * @param {() => Promise<T>} load
+ * @param {(loaded: T) => void} use
+ */
+async function loadThen(load, use) {
+  let loaded;
+  try {
+    loaded = await load();
+  } catch {
+    alarm(words.notLoaded);
+    return;
+  }
+  use(loaded);
+}
+
+/** @param {(dialogs: Dialogs) => void} use */
+function inDialog(use) {
+  return loadThen(loadDialogs, (loaded) => {
+    loaded.backup.refresh(state, connection);
+    loaded.confirmation.refresh(state, connection);
+    use(loaded);
+    loaded.confirmation.refresh(state, connection);
+  });
+}
+
+for (const sign of ["pointermove", "pointerdown", "keydown"]) {
+  addEventListener(sign, () => Promise.all([loadDialogs(), loadActivity()]).catch(() => {}), { once: true, passive: true });
+}
+
+// ---- Showing.
 
 /** Shows everything as it is now. What has not changed is not touched. */
 function render() {
   keepPlace(() => {
-    summary.show(state, connection, records.all());
-    showMessages();
+    showStrip(state, connection);
+    tell();
     const inOperation = byId("operation").contains(document.activeElement);
-    if (state) operation.show(state, records.all());
-    if (inOperation && !state?.operation) messages.focusFirst();
+    if (state) showOperation(state);
+    if (inOperation && !state?.operation) focusFirst();
     showReason();
-    showBlank();
-    table.show({ state, connected: !connection.lost, hindrance: hindrance(), records: records.all(), onRestore: restore });
-    activity.show(!connection.lost, state?.retention_days ?? 0);
-    dialog.refresh(state, !connection.lost);
-    confirmation.refresh(state, !connection.lost);
+    showWords();
+    table.showTable({ state, hindrance: hindrance(), notesHindrance: cutOff(), onRestore: restore });
+    activity?.show(cutOff(), state?.retention_days ?? 0);
+    dialogs?.backup.refresh(state, connection);
+    dialogs?.confirmation.refresh(state, connection);
     openFailure();
   });
+  if ((state && records.isLoaded()) || cutOff()) document.body.removeAttribute("data-loading");
 }
 
-function showMessages() {
-  const seen = { state, connection, records: records.all(), ended: endedRecord(), activity: endedActivity, isDismissed: messages.isDismissed };
-  const told = news.messages(seen);
-  if (refused?.about && !messages.isDismissed(refused.about)) told.unshift(refused);
-  messages.show(told, {
+function tell() {
+  const told = whatToTell({ state, connection, ended: endedRecord(), activity: endedActivity });
+  if (refused?.about && !isDismissed(refused.about)) told.unshift(refused);
+  showMessages(told, {
     onDismiss() {
       render();
-      messages.focusHeading();
+      focusHeading();
     },
     onOffer,
   });
@@ -87,68 +135,81 @@ function showMessages() {
  */
 function onOffer({ does, id }, button) {
   switch (does) {
-    case "try_now": return poll.refresh();
-    case "download": return download(id ?? "", button);
-    case "end_maintenance": return confirmation.open(subjects.end(onMaintenanceEnded));
+    case "try_now": return refresh();
+    case "download": return loadThen(loadActivity, ({ download }) => download(id ?? "", button));
+    case "end_maintenance": return inDialog(({ confirmation, subjects }) => confirmation.open(subjects.end(onMaintenanceEnded)));
     case "restore": {
-      const record = records.find(id ?? null);
-      return record ? restore(record) : alarm("This record no longer exists.");
+      const record = records.find(id);
+      return record ? restore(record) : alarm(words.recordGone);
     }
   }
 }
 
-function endedRecord() {
-  return records.find(ended.record);
+const endedRecord = () => records.find(ended.record);
+
+/** Why nothing at all can be done now, without its full stop. */
+function cutOff() {
+  if (connection.shutOut) return words.untilSignedIn;
+  return connection.lost ? words.untilConnected : null;
 }
 
-/** The one reason for which nothing can be started now, without its full stop. */
+/** The one reason for which nothing can be started now. */
 function hindrance() {
-  if (connection.lost) return "Unavailable until the connection is back";
-  if (state?.operation) return `Unavailable until ${hasEnded(state.operation.kind)}`;
-  return state ? null : "Unavailable until the page has loaded";
+  const cut = cutOff();
+  if (cut !== null) return cut;
+  if (state?.operation) return words.untilEnded(state.operation.kind);
+  return state ? null : words.untilLoaded;
 }
 
 function reason() {
   const why = hindrance();
   if (why === null) return null;
-  return state?.operation && !connection.lost ? `${why}. Notes can be edited.` : `${why}.`;
+  return state?.operation && cutOff() === null ? `${words.sentence(why)} ${words.notesCanBeEdited}` : words.sentence(why);
 }
 
 function showReason() {
   const why = reason();
+  const mayAct = state?.user.role !== "viewer";
   setText(part(byId("why"), "reason"), why ?? "");
-  setShown(byId("why"), why !== null);
+  setShown(byId("why"), why !== null && mayAct);
+  setShown(byId("actions"), mayAct);
+  setShown(byId("read-only"), !mayAct);
+  byId("rows").classList.toggle("read-only", !mayAct);
   for (const id of ["new-backup", "restart", "download-source"]) setAvailable(byId(id), why === null ? null : "why");
 }
 
-function showBlank() {
+function showWords() {
   if (!state) return;
-  const { application, nightly, retention_days } = state;
-  const first = nightly.next_at
-    ? `The first automatic backup of ${application.name} runs ${dayAhead(Date.parse(nightly.next_at), minuteNow()).replace(",", " at")}. You need not wait for it: make one now with New backup.`
-    : `Nightly backups are off. Make the first backup of ${application.name} with New backup.`;
-  setText(byId("blank-text"), `${first} The first takes longest; every later one saves only what is new.`);
-  setText(byId("footer-retention"), `Records can’t be removed by hand. Those older than ${plural(retention_days, "day")} are removed by themselves.`);
-  setText(byId("footer-zone"), `Times are in your time zone, ${zone()}.`);
+  const { application, nightly, retention_days, user } = state;
+  const next = nightly.next_at === null ? null : Date.parse(nightly.next_at);
+  const blank = user.role === "viewer" ? words.blankForViewer : words.blank;
+  document.title = words.title(application.name, view === "activity");
+  setText(byId("blank-text"), blank(application.name, next === null ? null : dayAhead(next, minuteNow()), next === null ? "" : clock(next)));
+  setText(byId("footer-retention"), words.footer(retention_days));
+  setText(byId("footer-zone"), words.footerZone(zone()));
 }
 
 /** The details of a failure that is told of are opened, once. */
 function openFailure() {
   if (!state) return;
-  const failed = news.toldFailure(state, records.all(), endedRecord());
-  if (!failed || opened.has(failed.id) || messages.isDismissed(failed.id)) return;
+  const failed = failureToTell(state, endedRecord());
+  if (!failed || opened.has(failed.id) || isDismissed(failed.id)) return;
   opened.add(failed.id);
   table.open(failed.id);
 }
 
+// ---- What the server tells.
+
 /** @param {State} answer */
 async function onState(answer) {
+  await firstRecords;
+  firstRecords = null;
   const before = state;
-  const wasLost = byId("messages").querySelector("#message-offline") !== null;
+  const wasLost = byId("messages").querySelector("#message-offline, #message-signed-out") !== null;
   state = answer;
   const now = answer.operation;
   // A safety backup ends before the restore does.
-  if (stagesOf(before?.operation) !== stagesOf(now)) stale = true;
+  if (before && stagesOf(before.operation) !== stagesOf(now)) stale = true;
   if (before?.operation?.id !== now?.id) staleActivity = true;
   if (watched.record && watched.record !== now?.record_id) {
     ended = watched;
@@ -162,24 +223,28 @@ async function onState(answer) {
   await readEnded();
   // An operation may begin and end between two answers.
   if (!now && records.all().some((record) => record.status === "IN_PROGRESS")) stale = true;
+  if (now && ["backup", "restore"].includes(now.kind) && !records.find(now.record_id)) stale = true;
   // A beginning and an end are shown together with their record.
   if (!stale || !(await readRecords())) render();
-  if (staleActivity && views.current() === "activity") await reloadActivity();
-  if (wasLost) say("Connected again.");
+  if (staleActivity && view === "activity") await reloadActivity();
+  if (wasLost) say(words.connectedAgain);
 }
 
-/** @param {Operation | null | undefined} operation */
+/** @param {Operation | null} operation */
 function stagesOf(operation) {
   return operation ? `${operation.id} ${operation.stages.map((stage) => stage.state)}` : "";
 }
 
-/** How a restart or a source archive ended is read once; if it can't be, the next answer to the state asks again. */
+/** How what has no record in the table ended is read once; if it can't be, the next answer to the state asks again. */
 async function readEnded() {
   const isActivity = ["restart", "source_archive", "purge"].includes(ended.kind);
   if (!isActivity || endedActivity?.id === ended.record) return;
   try {
     const found = await readActivity(ended.record);
-    if (found.status !== "IN_PROGRESS") endedActivity = found;
+    if (found.status === "IN_PROGRESS") return;
+    endedActivity = found;
+    // What was purged is gone.
+    if (found.kind === "purge") stale = true;
   } catch (error) {
     if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
   }
@@ -188,7 +253,8 @@ async function readEnded() {
 async function reloadActivity() {
   staleActivity = false;
   try {
-    await activity.reload();
+    await (activity ?? (await loadActivity())).reload();
+    render();
   } catch {
     staleActivity = true;
   }
@@ -216,10 +282,11 @@ async function readRecords() {
 async function onStarted(kind, record) {
   watched = { kind, record };
   refused = null;
+  stale = true;
   staleActivity = true;
-  await poll.refresh();
+  await refresh();
   if (!byId("operation").hidden) byId("operation-title").focus();
-  else messages.focusFirst();
+  else focusFirst();
 }
 
 /** The maintenance was ended by hand: its trace is the newest activity. */
@@ -234,82 +301,130 @@ async function onMaintenanceEnded() {
     // It shows in the strip all the same.
   }
   staleActivity = true;
-  await poll.refresh();
-  messages.focusFirst();
+  await refresh();
+  focusFirst();
 }
+
+// ---- What can be done.
 
 /** @param {Record} record */
 function restore(record) {
-  confirmation.open(subjects.restore(record, (id) => onStarted("restore", id)));
+  inDialog(({ confirmation, subjects }) => confirmation.open(subjects.restore(record, (id) => onStarted("restore", id))));
+}
+
+function restart() {
+  return inDialog(({ confirmation, subjects }) => confirmation.open(subjects.restart((id) => onStarted("restart", id))));
 }
 
 async function archiveSource() {
-  if (archiving) return;
-  archiving = true;
   try {
     await onStarted("source_archive", (await startSourceArchive()).id);
   } catch (error) {
-    notArchived(error);
-  } finally {
-    archiving = false;
+    if (error instanceof Problem && error.status === 409 && error.operation) {
+      const { requested_by, kind, started_at } = error.operation;
+      alarm(`${words.busy(requested_by, kind, clock(Date.parse(started_at)))} ${words.nothingElseStarted}`);
+      refresh();
+    } else {
+      notPossible(words.noArchive, error, words.archiveShows);
+    }
   }
 }
 
-/** @param {unknown} error */
-function notArchived(error) {
-  if (error instanceof Problem && error.status === 409 && error.operation) {
-    const { title, text } = busy(error.operation, "Nothing else was started. You can try again when it has ended.");
-    alarm(`${title} ${text}`);
-    poll.refresh();
-    return;
+async function leaveConsole() {
+  try {
+    location.assign((await signOut()).url);
+  } catch (error) {
+    notPossible(words.notSignedOut, error, words.stillSignedIn);
   }
+}
+
+/**
+ * @param {string} title
+ * @param {unknown} error
+ * @param {string} noAnswer what to say if there was none
+ */
+function notPossible(title, error, noAnswer) {
   if (!(error instanceof Problem || error instanceof Unreachable)) throw error;
-  const why = error instanceof Problem ? error.message : "There was no answer: whether it was begun shows when the connection is back.";
-  refused = news.notArchived(why, Date.now());
+  refused = notDone(title, [error instanceof Problem ? error.told : noAnswer], Date.now());
   render();
 }
 
 /**
- * A button that does something unless there is a reason not to.
+ * A button that does something, unless there is a reason not to or it is at it already.
  * @param {string} id
- * @param {() => void} act
+ * @param {() => unknown} act
  */
 function onClick(id, act) {
-  byId(id).addEventListener("click", () => {
-    const why = reason();
-    if (why === null) act();
-    else say(why);
+  byId(id).addEventListener("click", async () => {
+    const why = id === "sign-out" ? null : reason();
+    if (why !== null) return say(why);
+    if (asking) return;
+    asking = true;
+    try {
+      await act();
+    } finally {
+      asking = false;
+    }
   });
 }
 
-onClick("new-backup", () => dialog.open());
-onClick("restart", () => confirmation.open(subjects.restart((id) => onStarted("restart", id))));
-onClick("download-source", archiveSource);
+// ---- The two views. Which one is shown is in the address.
 
+/** @type {"records" | "activity"} */
+let view = "records";
+/** Where each view was scrolled to when it was left. */
+const places = { records: 0, activity: 0 };
+
+/** @param {boolean} byHand */
+async function followAddress(byHand) {
+  const wanted = location.hash === "#activity" ? "activity" : "records";
+  const isOther = wanted !== view;
+  if (isOther) places[view] = window.scrollY;
+  view = wanted;
+  for (const name of /** @type {const} */ (["records", "activity"])) {
+    setShown(byId(`${name}-view`), name === view);
+    setAttribute(byId(`to-${name}`), "aria-current", name === view ? "page" : null);
+  }
+  if (!isOther) return;
+  if (state) render();
+  if (byHand) {
+    focusHeading();
+    window.scrollTo({ top: places[view], behavior: "instant" });
+  }
+  if (view === "activity" && staleActivity) await reloadActivity();
+}
+
+// ---- The beginning.
+
+speakTheLanguage();
+onClick("new-backup", () => inDialog(({ backup }) => backup.open()));
+onClick("restart", restart);
+onClick("download-source", archiveSource);
+onClick("sign-out", leaveConsole);
+document.addEventListener("click", ({ target }) => {
+  // What was typed is kept in this tab.
+  if (target instanceof Element && target.closest('a[href^="/sign-in"]')) leave();
+});
 document.addEventListener("visibilitychange", () => (stale = stale || !document.hidden));
 window.addEventListener("beforeunload", (event) => {
-  if (!isBeginning() && (dialog.isWriting() || table.isWriting())) event.preventDefault();
+  if (!isLeaving() && (dialogs?.backup.isWriting() || table.isWriting())) event.preventDefault();
 });
-
 records.onChange(render);
 everyMinute(render);
 setInterval(() => {
   if (document.hidden) return;
   if (state?.operation) {
-    operation.tick(state);
-    table.tick();
-    activity.tick();
+    tickOperation(state);
+    table.tickTable();
+    activity?.tick();
   }
-  confirmation.tick();
-  if (connection.lost) showMessages();
+  dialogs?.confirmation.tick();
+  if (connection.lost) tell();
 }, 1000);
 watchPointer();
+window.addEventListener("hashchange", () => followAddress(true));
 table.watchEnd();
-activity.watchEnd();
-views.watch(async (byHand) => {
-  if (state) render();
-  if (byHand) messages.focusHeading();
-  if (views.current() === "activity" && staleActivity) await reloadActivity();
-});
-table.watchAddress();
-poll.start(onState, render);
+followAddress(false);
+firstRecords = readRecords();
+watchState(onState, render);
+focusAgain();

@@ -1,59 +1,149 @@
 // @ts-check
-// The table: a row for each record, newest first, matched by id. And the way to older ones.
+// The table: a row for each record, newest first, matched by id. A row is made once and then changed in
+// place, so that the focus, a selection, open details and text being written stay. Rows stand in groups,
+// of which the browser lays out only those in sight; those out of sight are brought up to date when
+// there is time, or when they come near.
 
-/** @import { Around } from "./row.js" */
+/** @import { Progress, Record, State } from "./types.js" */
+/** @import { Piece } from "./page.js" */
 
-import { byId, setAvailable, setShown, setText, unavailable } from "./dom.js";
-import { count, offset, zone } from "./format.js";
-import { alarm } from "./live.js";
-import * as records from "./records.js";
-import { createRow } from "./row.js";
+import {
+  agoByDay, alarm, between, byId, clockOrDay, count, date, drafts, duration, element, exact, fromTemplate, nodes, partsOf, say, setAttribute,
+  setAvailable, setIcon, setPieces, setShown, setText, size, timeOfId, unavailable, words, zoneOf,
+} from "./page.js";
+import { sentences, told } from "./messages.js";
+import { currentStage } from "./overview.js";
+import { minuteNow, now, readRecord, records } from "./server.js";
 
-/** @type {Map<string, ReturnType<typeof createRow>>} */
+/** Rows in a group. */
+const GROUP = 50;
+/** Milliseconds at a time for what is out of sight. */
+const SLICE = 6;
+
+/** What every kind of row says of its status. */
+export const STATUS = /** @type {{[status in Record["status"]]: {icon: string, look: string}}} */ ({
+  IN_PROGRESS: { icon: "running", look: "running" },
+  SUCCESS: { icon: "success", look: "success" },
+  FAILED: { icon: "failed", look: "failed" },
+});
+
+/**
+ * What a row shows beside its own record.
+ * @typedef {object} Around
+ * @property {State | null} state
+ * @property {string | null} hindrance why nothing can be started now
+ * @property {string | null} notesHindrance why notes can't be edited now
+ * @property {(record: Record) => void} onRestore
+ */
+
+/** @typedef {ReturnType<typeof createRow>} Row */
+
+/** @type {Map<string, Row>} */
 const rows = new Map();
+/** Rows that are not up to date, because they are out of sight. @type {Set<Row>} */
+const stale = new Set();
+/** @type {WeakSet<Element>} groups in or near sight */
+const near = new WeakSet();
+/** @type {Around} */
+let around = { state: null, hindrance: null, notesHindrance: null, onRestore: () => {} };
+let waiting = false;
 
-/** @param {Around} around */
-export function show(around) {
+const watcher = new IntersectionObserver((seen) => {
+  for (const { target, isIntersecting } of seen) {
+    if (!isIntersecting) {
+      near.delete(target);
+      continue;
+    }
+    near.add(target);
+    for (const row of stale) if (row.row.parentElement === target) bring(row);
+  }
+}, { rootMargin: "1000px 0px" });
+
+/** @param {Row} row */
+function bring(row) {
+  stale.delete(row);
+  row.update(around);
+}
+
+/** @param {Around} newAround */
+export function showTable(newAround) {
+  around = newAround;
   const list = records.all();
-  const body = byId("rows");
-  const ids = new Set(list.map((record) => record.id));
   for (const [id, row] of rows) {
     // What is gone from the list goes from the table, unless text would go with it.
-    if (ids.has(id) || row.isWriting()) continue;
+    if (records.find(id) || row.isWriting()) continue;
+    const group = row.row.parentElement;
     row.remove();
     rows.delete(id);
+    stale.delete(row);
+    if (group?.children.length === 0 && group.parentElement?.lastElementChild !== group) group.remove();
   }
-  /** @type {Element | null} */
-  let place = body.firstElementChild;
+  let place = firstRow(byId("rows").querySelector("tbody"));
   for (const record of list) {
-    let row = rows.get(record.id);
-    if (!row) {
-      row = createRow(record);
-      rows.set(record.id, row);
-      body.insertBefore(row.row, place);
-    } else if (row.row !== place) {
-      row.moveBefore(place);
-    }
-    row.update(record, around);
-    place = row.last().nextElementSibling;
+    const known = rows.get(record.id);
+    const row = known ?? createRow(record);
+    rows.set(record.id, row);
+    if (row.row !== place) row.moveBefore(place);
+    row.take(record);
+    place = nextRow(row.last());
+    const group = row.row.parentElement;
+    if (!known || (group && near.has(group))) bring(row);
+    else stale.add(row);
   }
+  bringSome();
   const loaded = records.isLoaded();
   setShown(byId("records"), loaded && list.length > 0);
   setShown(byId("blank"), loaded && list.length === 0);
   setShown(byId("more"), records.hasOlder());
   if (loaded) setText(byId("records-count"), counted(list.length));
-  setText(byId("zone"), `(${zoneOf(list)})`);
+  setText(byId("zone"), `(${zoneOf(list.slice(0, 200))})`);
+}
+
+/** Brings what is out of sight up to date, a little at a time. */
+function bringSome() {
+  if (waiting || stale.size === 0) return;
+  waiting = true;
+  (window.requestIdleCallback ?? setTimeout)(() => {
+    waiting = false;
+    const end = performance.now() + SLICE;
+    for (const row of stale) {
+      bring(row);
+      if (performance.now() > end) break;
+    }
+    bringSome();
+  });
+}
+
+/** @param {Element | null} group */
+function firstRow(group) {
+  while (group && !group.firstElementChild) group = group.nextElementSibling;
+  return group?.firstElementChild ?? null;
+}
+
+/** @param {Element} last the last element of a row */
+function nextRow(last) {
+  return last.nextElementSibling ?? firstRow(last.parentElement?.nextElementSibling ?? null);
+}
+
+/** The group at the end, a new one if that is full. */
+function lastGroup() {
+  const table = byId("rows");
+  const last = table.lastElementChild;
+  if (last?.localName === "tbody" && last.children.length < GROUP) return last;
+  const group = fromTemplate("t-group");
+  table.append(group);
+  watcher.observe(group);
+  // The first is in sight as soon as there is anything.
+  if (table.children.length === 2) near.add(group);
+  return group;
 }
 
 /** Once a second. */
-export function tick() {
+export function tickTable() {
   for (const row of rows.values()) if (row.isRunning()) row.tick();
 }
 
-/**
- * Opens a record's details.
- * @param {string} id
- */
+/** Opens a record's details. @param {string} id */
 export function open(id) {
   rows.get(id)?.open();
 }
@@ -65,18 +155,14 @@ export function isWriting() {
 
 /** Older records on demand, and when their place comes into sight. */
 export function watchEnd() {
-  const button = byId("older");
-  button.addEventListener("click", () => older());
+  byId("older").addEventListener("click", () => older());
   new IntersectionObserver((seen) => {
-    if (seen.some((entry) => entry.isIntersecting) && byId("more-trouble").hidden) older();
+    if (seen.some(({ isIntersecting }) => isIntersecting) && byId("more-trouble").hidden) older();
   }, { rootMargin: "300px" }).observe(byId("more"));
-}
-
-/** Follows the address: a link to a record brings it into sight, from the server if need be. */
-export function watchAddress() {
   window.addEventListener("hashchange", seek);
 }
 
+/** Follows the address: a link to a record brings it into sight, from the server if need be. */
 export async function seek() {
   const id = /^#r-([0-9a-f-]{36})$/.exec(location.hash)?.[1];
   if (!id) return;
@@ -85,17 +171,18 @@ export async function seek() {
   }
   const row = rows.get(id)?.row;
   if (!row) {
-    alarm("This record no longer exists.");
+    alarm(words.recordGone);
     return;
   }
+  // Groups that never were in sight have no true height yet: they get one, and keep it.
+  const table = byId("rows");
+  table.classList.add("whole");
   focusRow(row);
   row.scrollIntoView({ block: "center" });
+  requestAnimationFrame(() => requestAnimationFrame(() => table.classList.remove("whole")));
 }
 
-/**
- * Rows take the focus only when it is brought to them, not by a click.
- * @param {HTMLElement} row
- */
+/** Rows take the focus only when it is brought to them, not by a click. @param {HTMLElement} row */
 function focusRow(row) {
   row.tabIndex = -1;
   row.focus({ preventScroll: true });
@@ -109,17 +196,17 @@ async function older() {
   const before = records.all().length;
   const hadFocus = document.activeElement === button;
   setAvailable(button, "more-trouble");
-  setText(button, "Loading older records");
+  setText(button, words.loadingOlder);
   let worked = true;
   try {
     await records.loadOlder();
   } catch {
     worked = false;
-    alarm("Older records could not be loaded.");
+    alarm(words.page.olderTrouble);
   }
   setShown(byId("more-trouble"), !worked);
   setAvailable(button, null);
-  setText(button, worked ? "Show older records" : "Try again");
+  setText(button, worked ? words.page.older : words.tryAgain);
   const first = records.all()[before];
   const row = first && rows.get(first.id)?.row;
   if (hadFocus && worked && row) focusRow(row);
@@ -128,16 +215,292 @@ async function older() {
 
 /** @param {number} number */
 function counted(number) {
-  if (number === 0) return "No records";
-  if (records.hasOlder()) return `The newest ${count(number)} records`;
-  return number === 1 ? "1 record" : `${count(number)} records, newest first`;
+  if (number === 0) return words.noRecords;
+  return records.hasOlder() ? words.newestRecords(number) : words.allRecords(number);
 }
 
-/**
- * The zone of the dates: its distance from UTC, or its name if that changes among them.
- * @param {{created_at: string}[]} list
- */
-export function zoneOf(list) {
-  const offsets = new Set(list.map((record) => offset(Date.parse(record.created_at))));
-  return offsets.size > 1 ? zone() : [...offsets][0] ?? offset(Date.now());
+// ---- One row.
+
+/** @param {Record} first */
+function createRow(first) {
+  const row = fromTemplate("t-record");
+  row.id = `r-${first.id}`;
+  const parts = partsOf(row);
+  const { restore, edit, toggle } = parts;
+  let record = first;
+  /** @type {HTMLElement | null} */
+  let sheet = null;
+  /** @type {import("./writing.js").Editor | null} */
+  let editor = null;
+  let loading = false;
+
+  restore.addEventListener("click", () => {
+    if (unavailable(restore)) say(words.sentence(around.hindrance ?? ""));
+    else around.onRestore(record);
+  });
+  edit.addEventListener("click", async () => {
+    if (unavailable(edit)) say(words.sentence(around.notesHindrance ?? ""));
+    else (await write())?.focus();
+  });
+  toggle.addEventListener("click", () => (sheet ? close() : openSheet()));
+
+  async function write() {
+    if (editor || loading) return editor;
+    loading = true;
+    try {
+      const { createEditor } = await import("./writing.js");
+      const begun = createEditor(() => record, () => {
+        begun.form.remove();
+        editor = null;
+        showNotes();
+        edit.focus();
+      });
+      editor = begun;
+      parts.notes.before(begun.form);
+      showNotes();
+    } catch (error) {
+      alarm(words.notLoaded);
+    } finally {
+      loading = false;
+    }
+    return editor;
+  }
+
+  function openSheet() {
+    if (sheet) return;
+    sheet = fromTemplate("t-details");
+    sheet.id = `${row.id}-details`;
+    showDetails(sheet, record);
+    row.after(sheet);
+    row.classList.add("has-details");
+    setAttribute(toggle, "aria-expanded", "true");
+    setAttribute(toggle, "aria-controls", sheet.id);
+  }
+
+  function close() {
+    sheet?.remove();
+    sheet = null;
+    row.classList.remove("has-details");
+    setAttribute(toggle, "aria-expanded", "false");
+    setAttribute(toggle, "aria-controls", null);
+  }
+
+  function showNotes() {
+    const { restored_from, trigger, notes, failure, kind, expired } = record;
+    const empty = notes.trim() === "";
+    const isSafety = trigger === "safety";
+    setShown(parts.restored, kind === "restore" && restored_from !== null);
+    if (restored_from) {
+      setAttribute(parts["restored-link"], "href", `#r-${restored_from}`);
+      setText(parts["restored-link"], date(timeOfId(restored_from)));
+    }
+    setShown(parts.before, isSafety);
+    setText(parts.before, isSafety ? madeBefore(record) : "");
+    setShown(parts.expired, expired === true);
+    setText(parts.notes, notes);
+    setShown(parts.notes, !editor && !empty);
+    setShown(parts["no-notes"], !editor && empty && kind !== "restore" && !isSafety && !failure && !expired);
+    setShown(parts.cause, failure !== null);
+    setPieces(parts["cause-text"], failure ? sentences([told(failure, record).happened, aftermath(record)]) : []);
+    parts["notes-cell"].classList.toggle("is-empty", !parts["no-notes"].hidden);
+  }
+
+  /** Once a second: how long it has been going on. */
+  function tick() {
+    const end = record.finished_at ? Date.parse(record.finished_at) : now();
+    setText(parts.duration, duration(end - Date.parse(record.created_at)));
+  }
+
+  /** @param {Around} around */
+  function update({ state, hindrance, notesHindrance }) {
+    const { kind, status, trigger, created_at, requested_by } = record;
+    const created = Date.parse(created_at);
+    const when = date(created);
+    const { icon, look } = STATUS[status];
+    row.classList.toggle("is-restore", kind === "restore");
+    setAttribute(parts.status, "class", `status ${look}`);
+    setIcon(parts.status, icon);
+    parts.status.querySelector("svg")?.classList.toggle("turning", status === "IN_PROGRESS");
+    setText(parts["status-word"], words.status[status]);
+    setText(parts.kind, words.recordKind[kind]);
+    setAttribute(parts.date, "datetime", created_at);
+    setAttribute(parts.date, "title", exact(created));
+    setText(parts.date, when);
+    setText(parts.ago, agoByDay(created, minuteNow()));
+    showNotes();
+    setText(parts.trigger, words.trigger[trigger]);
+    setText(parts.by, trigger === "scheduled" ? words.everyNightCapital : requested_by);
+    const [amount, more] = amounts(record, state);
+    setText(parts.size, amount);
+    setText(parts["size-more"], more);
+    tick();
+    const mayAct = state?.user.role !== "viewer";
+    setShown(restore, mayAct && kind === "backup" && status === "SUCCESS" && !record.expired);
+    setShown(edit, mayAct);
+    setAttribute(restore, "aria-label", words.restoreRecord(kind, when));
+    setAttribute(edit, "aria-label", words.editRecord(kind, when));
+    setAttribute(toggle, "aria-label", words.detailsOf(kind, when));
+    setAvailable(restore, hindrance === null ? null : "why");
+    setAttribute(restore, "data-why", hindrance);
+    setAvailable(edit, notesHindrance === null ? null : "why");
+    setAttribute(edit, "data-why", notesHindrance);
+    if (sheet) showDetails(sheet, record);
+    editor?.refresh();
+  }
+
+  if (drafts.recall(`notes.${first.id}`)) write();
+  return {
+    row,
+    /** @param {Record} newest */
+    take: (newest) => (record = newest),
+    update,
+    tick,
+    open: openSheet,
+    isRunning: () => record.status === "IN_PROGRESS",
+    isWriting: () => editor?.isChanged() ?? false,
+    /** Puts the row, and what is open below it, before this or at the end. @param {Element | null} place */
+    moveBefore(place) {
+      (place?.parentElement ?? lastGroup()).insertBefore(row, place);
+      if (sheet) row.after(sheet);
+    },
+    /** The last element that belongs to the row. */
+    last: () => sheet ?? row,
+    remove() {
+      sheet?.remove();
+      row.remove();
+    },
+  };
+}
+
+/** What a safety backup was made for. @param {Record} record */
+function madeBefore({ id }) {
+  const restored = records.restoreOf(id)?.restored_from;
+  return words.safetyBackup(restored ? date(timeOfId(restored)) : null);
+}
+
+/** What became of the data after a restore that failed. @param {Record} record */
+function aftermath({ put_back, created_at }) {
+  if (put_back === null) return "";
+  return put_back ? words.wasPutBack(clockOrDay(Date.parse(created_at), minuteNow())) : words.notPutBack;
+}
+
+/** How much, and the line below it. @param {Record} record @param {State | null} state @returns {[string, string]} */
+function amounts(record, state) {
+  const { status, kind, size: held } = record;
+  if (status === "IN_PROGRESS") {
+    const progress = progressOf(record, state);
+    return progress ? [size(progress.done_bytes), words.soFar] : ["–", ""];
+  }
+  if (kind === "restore") return restoredAmounts(record);
+  if (status === "FAILED") return ["–", words.nothingKept];
+  return held ? [size(held.total_bytes), words.added(size(held.added_bytes))] : ["–", ""];
+}
+
+/** A restore is as large as the backup that the data came from. @param {Record} record @returns {[string, string]} */
+function restoredAmounts({ status, put_back, restored_from, safety_backup }) {
+  if (status === "FAILED" && put_back !== true) return ["–", put_back === false ? words.incomplete : ""];
+  const held = records.find(put_back ? safety_backup : restored_from)?.size;
+  return [held ? size(held.total_bytes) : "–", put_back ? words.putBack : words.restoredAmount];
+}
+
+/** The progress, if it is this record's: while a restore makes its safety backup, it is that one's. @param {Record} record @param {State | null} state @returns {Progress | null} */
+function progressOf(record, state) {
+  const operation = state?.operation;
+  if (!operation) return null;
+  const stage = operation.stages[currentStage(operation)];
+  const isSafety = operation.kind === "restore" && stage?.name === "backup";
+  const owner = isSafety ? records.find(operation.record_id)?.safety_backup : operation.record_id;
+  return owner === record.id ? operation.progress : null;
+}
+
+// ---- What opens below a row: why it failed and what to do, its stages, its sources, its name.
+
+/** Writes the details, unless they are so already: what was selected in them stays selected. @param {HTMLElement} row @param {Record} record */
+function showDetails(row, record) {
+  const newest = record.failure && record.kind === "backup" ? records.newestSuccess() : null;
+  const { notes, notes_version, ...rest } = record;
+  const signature = JSON.stringify([rest, newest?.id]);
+  if (row.dataset.shown === signature) return;
+  row.dataset.shown = signature;
+  const sheet = /** @type {HTMLElement} */ (row.querySelector(".sheet"));
+  const said = record.failure ? told(record.failure, record).said : "";
+  sheet.replaceChildren(...(record.failure ? [facts(record, newest)] : []), pairs(record), ...(said ? [lastWords(said)] : []));
+  if (record.notes_edited) showEarlierNotes(sheet, record.id);
+}
+
+/** @param {Record} record @param {Record | null} newest the newest backup that succeeded */
+function facts(record, newest) {
+  const { failure, put_back, safety_backup } = record;
+  const list = element("dl", undefined, "facts3");
+  if (!failure) return list;
+  const { happened, done, toDo, wording } = told(failure, record);
+  const add = (/** @type {string} */ name, /** @type {Piece[]} */ pieces) => {
+    const value = element("dd");
+    value.append(...nodes(pieces));
+    list.append(element("dt", name), value);
+  };
+  const link = (/** @type {string} */ id, /** @type {number} */ time) => ({ text: date(time), href: `#r-${id}` });
+  add(words.happened, [happened]);
+  add(words.done, [done]);
+  add(words.toDo, [
+    toDo,
+    ...(newest ? [` ${words.newestSuccess}`, link(newest.id, Date.parse(newest.created_at)), "."] : []),
+    ...(put_back === false && safety_backup ? [` ${words.theSafetyBackup}`, link(safety_backup, timeOfId(safety_backup)), "."] : []),
+  ]);
+  if (wording) add(words.wording, [{ text: wording, lang: "en" }]);
+  return list;
+}
+
+/** @param {string} said */
+function lastWords(said) {
+  const box = element("div", undefined, "wide");
+  const text = element("pre", said, "said");
+  text.tabIndex = 0;
+  text.setAttribute("role", "region");
+  text.setAttribute("aria-label", words.lastWords);
+  box.append(element("p", words.lastWords, "name"), text);
+  return box;
+}
+
+/** @param {Record} record */
+function pairs(record) {
+  const list = element("dl", undefined, record.failure ? "pairs" : "pairs only");
+  const add = (/** @type {string} */ name, /** @type {string[]} */ lines, look = "") => {
+    const value = element("dd", undefined, look);
+    value.append(...lines.flatMap((line, position) => (position === 0 ? [line] : [element("br"), line])));
+    list.append(element("dt", name), value);
+  };
+  for (const { name, state, started_at, finished_at } of record.stages) {
+    const took = started_at ? between(started_at, finished_at) : "";
+    const stands = { done: words.stageDone(took), failed: words.stageFailed(took), in_progress: words.stageInProgress, to_come: words.stageNotBegun }[state];
+    add(words.capital(words.stage(name, record.kind)), [stands]);
+  }
+  const sources = record.snapshots ?? [];
+  if (sources.length > 0) {
+    add(words.sources, sources.map(({ source, size: { total_bytes, files } }) => words.sourceLine(source, size(total_bytes), files)));
+    add(words.snapshots, sources.map(({ id }) => id.slice(0, 8)), "mono");
+  } else if (record.size) {
+    add(words.page.files, [count(record.size.files)]);
+  }
+  add(words.page.started, [exact(Date.parse(record.created_at))]);
+  if (record.finished_at) add(words.ended, [exact(Date.parse(record.finished_at))]);
+  if (record.notes_edited) add(words.notesEdited, [words.byAt(record.notes_edited.by, date(Date.parse(record.notes_edited.at)))]);
+  if (record.failure) add(words.cause, [record.failure.code], "mono");
+  add(words.record, [record.id], "mono");
+  return list;
+}
+
+/** The notes as they were, from the server: they are seldom wanted. @param {HTMLElement} sheet @param {string} id */
+async function showEarlierNotes(sheet, id) {
+  const history = await readRecord(id).then(({ notes_history }) => notes_history ?? [], () => []);
+  sheet.querySelector(".earlier")?.remove();
+  if (history.length === 0) return;
+  const box = element("div", undefined, "wide earlier");
+  box.append(element("p", words.earlierNotes, "name"));
+  for (const { notes, by, at } of history) {
+    const text = element("p", notes === "" ? words.page.noNotes : notes, "notes");
+    text.dir = "auto";
+    box.append(element("p", words.byAt(by, date(Date.parse(at))), "sub"), text);
+  }
+  sheet.append(box);
 }

@@ -44,6 +44,7 @@
  * @property {string | null} finished_at
  * @property {string} notes
  * @property {number} notes_version
+ * @property {Edited | null} [notes_edited]
  * @property {string} requested_by
  * @property {string | null} restored_from
  * @property {string | null} safety_backup
@@ -53,6 +54,23 @@
  * @property {Snapshot[]} [snapshots]
  * @property {boolean} [expired] past its retention: its data is being removed, it cannot be restored
  * @property {Failure | null} failure
+ */
+
+/**
+ * @typedef {object} Edited who changed the notes last, and when
+ * @property {string} by
+ * @property {string} at
+ */
+
+/**
+ * @typedef {object} OlderNotes notes as they were, who had written them, and when
+ * @property {string} notes
+ * @property {string} by
+ * @property {string} at
+ */
+
+/**
+ * @typedef {Record & {notes_history: OlderNotes[]}} RecordWithHistory the older notes, newest first
  */
 
 /**
@@ -164,7 +182,7 @@
  * @property {WrongSetting[]} [wrong_settings]
  * @property {{backup: number | null, restore: number | null, restart: number | null}} usual_seconds
  * @property {number} retention_days
- * @property {{name: string, role: string}} user
+ * @property {{name: string, role: string, signed_in: boolean}} user
  */
 
 export {};

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const PATIENCE = 60_000;
+const PATIENCE = Number(process.env.PATIENCE ?? 60_000);
 
 export async function startBrowser() {
   const browser = await chromium.launch({
@@ -42,7 +42,7 @@ export async function startBrowser() {
       });
       await prepare?.(page);
       await page.goto(url);
-      await page.locator(ready ?? "#rows tr:visible, #blank:visible, #activity tr:visible, #no-activity:visible").first().waitFor();
+      await page.locator(ready ?? "#rows .record:visible, #blank:visible, #activity .record:visible, #no-activity:visible").first().waitFor();
       return page;
     },
   };

@@ -40,7 +40,7 @@ name = ${JSON.stringify(service)}
 command = ["sleep", "100000"]
 desired = 1
 `).join("")}`);
-  const child = spawn(PROGRAM, ["--port", "0", "--state", join(folder, "state"), "--application", application, "--nightly", "off"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(PROGRAM, ["--port", "0", "--state", join(folder, "state"), "--application", application, "--nightly", "off", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr.on("data", (data) => (said += data));
   const url = await new Promise((found, failed) => {

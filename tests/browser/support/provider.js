@@ -17,8 +17,11 @@ export const SCRIPT = { id: "nightly-script", secret: "the secret of the nightly
 /** Starts it; who it serves is told later, since that one has to know its address first. */
 export async function startProvider() {
   let handle = (request, response) => response.writeHead(503).end();
-  let away = false;
-  const server = createServer((request, response) => (away ? response.writeHead(502).end() : handle(request, response)));
+  let away = () => false;
+  const server = createServer((request, response) => {
+    if (!away(request.url)) return handle(request, response);
+    response.writeHead(502, { "content-type": "text/html" }).end("<p>away</p>");
+  });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");
   const issuer = `http://127.0.0.1:${server.address().port}`;
@@ -38,7 +41,7 @@ export async function startProvider() {
     },
     /** Signs with a new key from now on, and has forgotten the one before. */
     rotate: begin,
-    /** Whether nobody gets an answer. */
+    /** At which addresses nobody gets an answer. @param {(path: string) => boolean} is */
     away: (is) => (away = is),
     /** A token for the script, as it would ask for one. */
     async token() {

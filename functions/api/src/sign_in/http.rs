@@ -60,6 +60,10 @@ impl Http {
         };
         let answer = connection.request(request.map(|body| Full::new(body.into()))).await.map_err(chain)?;
         let (parts, body) = answer.into_parts();
+        // Whatever stands before a provider that is away answers in its stead, in a language of its own.
+        if parts.status.is_server_error() {
+            return Err(format!("it answered with the status {}", parts.status));
+        }
         let body = Limited::new(body, LONGEST_ANSWER).collect().await.map_err(|error| error.to_string())?;
         Ok(http::Response::from_parts(parts, body.to_bytes().to_vec()))
     }
