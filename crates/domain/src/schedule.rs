@@ -9,6 +9,7 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     cause::{Cause, Failure},
@@ -57,7 +58,7 @@ pub struct Schedule {
 }
 
 /// A night of the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Night {
     /// The local date.
     pub date: Date,
@@ -66,7 +67,7 @@ pub struct Night {
 }
 
 /// How a night went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NightOutcome {
     /// Its backup is in progress.
