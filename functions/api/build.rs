@@ -8,6 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use brotli::enc::BrotliEncoderParams;
 use flate2::{Compression, write::GzEncoder};
 
 fn main() -> io::Result<()> {
@@ -19,17 +20,20 @@ fn main() -> io::Result<()> {
     let mut list = String::from("&[\n");
     for (number, path) in paths.iter().enumerate() {
         let name = path.strip_prefix("ui").unwrap_or(path).to_string_lossy().replace('\\', "/");
-        let plain = lean(&fs::read_to_string(path)?);
-        let (plain_file, gzip_file) = (out.join(format!("{number}.txt")), out.join(format!("{number}.gz")));
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        encoder.write_all(plain.as_bytes())?;
-        fs::write(&gzip_file, encoder.finish()?)?;
-        fs::write(&plain_file, &plain)?;
+        let plain = lean(&fs::read_to_string(path)?, path);
         let mut hasher = DefaultHasher::new();
         plain.hash(&mut hasher);
+        let keep = |form: &str, bytes: &[u8]| {
+            let file = out.join(format!("{number}.{form}"));
+            fs::write(&file, bytes)?;
+            Ok::<_, io::Error>(format!("{form}: include_bytes!({file:?})"))
+        };
         list += &format!(
-            "    File {{ name: {name:?}, tag: \"{:016x}\", plain: include_bytes!({plain_file:?}), gzip: include_bytes!({gzip_file:?}) }},\n",
-            hasher.finish()
+            "File {{ name: {name:?}, tag: \"{:016x}\", {}, {}, {} }},\n",
+            hasher.finish(),
+            keep("plain", plain.as_bytes())?,
+            keep("gzip", &gzip(plain.as_bytes())?)?,
+            keep("brotli", &brotli(plain.as_bytes())?)?,
         );
     }
     fs::write(out.join("files.rs"), list + "]\n")
@@ -47,8 +51,23 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> io::Result<()> {
     Ok(())
 }
 
+fn gzip(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    encoder.finish()
+}
+
+fn brotli(bytes: &[u8]) -> io::Result<Vec<u8>> {
+    let mut compressed = Vec::new();
+    let parameters =
+        BrotliEncoderParams { quality: 11, lgwin: 18, size_hint: bytes.len(), ..Default::default() };
+    brotli::BrotliCompress(&mut &*bytes, &mut compressed, &parameters)?;
+    Ok(compressed)
+}
+
 /// Lines stay lines: where a statement ends depends on them.
-fn lean(text: &str) -> String {
+fn lean(text: &str, path: &Path) -> String {
+    let is_script = path.extension().is_some_and(|extension| extension == "js");
     let mut lean = String::with_capacity(text.len());
     let mut end = None;
     for line in text.lines().map(str::trim) {
@@ -58,26 +77,30 @@ fn lean(text: &str) -> String {
             }
             continue;
         }
-        let mark = match line {
-            line if line.starts_with("//") => continue,
-            line if line.starts_with("/*") => "*/",
-            line if line.starts_with("<!--") => "-->",
-            "" => continue,
-            line => {
-                lean.push_str(line);
-                lean.push('\n');
-                continue;
-            }
-        };
-        match line.find(mark) {
-            None => end = Some(mark),
-            Some(at) if at + mark.len() == line.len() => {}
-            // Something follows the comment.
-            Some(_) => {
-                lean.push_str(line);
-                lean.push('\n');
-            }
+        let mark = if line.starts_with("/*") { "*/" } else { "-->" };
+        let is_comment = line.starts_with("//") || line.starts_with("/*") || line.starts_with("<!--");
+        if is_comment && !line.starts_with("//") && !line.contains(mark) {
+            end = Some(mark);
+            continue;
         }
+        if line.is_empty() || line.starts_with("//") || (is_comment && line.ends_with(mark)) {
+            continue;
+        }
+        let line = if is_script { without_types(line) } else { line.to_owned() };
+        lean.push_str(line.trim());
+        lean.push('\n');
     }
     lean
+}
+
+/// A line of a script without its types: `/** @type {number} */`.
+fn without_types(line: &str) -> String {
+    let mut kept = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("/** @") {
+        kept.push_str(before);
+        let Some((_, after)) = after.split_once("*/") else { break };
+        rest = after.strip_prefix(' ').unwrap_or(after);
+    }
+    kept + rest
 }

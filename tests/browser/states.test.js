@@ -33,7 +33,10 @@ const english = new Map();
 
 /** Of the whole page down to where rows only go on, or of what is in sight of a dialog. */
 async function picture(page, { name, dialog }, of) {
-  const height = await page.evaluate(() => Math.min(document.documentElement.scrollHeight, 1700));
+  const height = await page.evaluate(() => {
+    document.getElementById("rows").classList.add("whole");
+    return Math.min(document.documentElement.scrollHeight, 1700);
+  });
   const whole = dialog ? {} : { fullPage: true, clip: { x: 0, y: 0, width: page.viewportSize().width, height } };
   await page.screenshot({ path: `${PICTURES}${name}-${of}.png`, animations: "disabled", ...whole });
 }

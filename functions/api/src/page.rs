@@ -15,6 +15,7 @@ struct File {
     tag: &'static str,
     plain: &'static [u8],
     gzip: &'static [u8],
+    brotli: &'static [u8],
 }
 
 static FILES: &[File] = include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -36,18 +37,24 @@ pub(crate) async fn serve(request: Request) -> Response {
 }
 
 fn answer(file: &File, asked: &HeaderMap) -> Response {
-    let gzip = lists(asked, header::ACCEPT_ENCODING, "gzip");
-    let tag = if gzip { format!("\"{}-gzip\"", file.tag) } else { format!("\"{}\"", file.tag) };
+    let takes = |coding| lists(asked, header::ACCEPT_ENCODING, coding);
+    let (coding, bytes) = if takes("br") {
+        (Some("br"), file.brotli)
+    } else if takes("gzip") {
+        (Some("gzip"), file.gzip)
+    } else {
+        (None, file.plain)
+    };
+    let tag = format!("\"{}-{}\"", file.tag, coding.unwrap_or("plain"));
     let common =
         [(header::CACHE_CONTROL, "no-cache"), (header::VARY, "accept-encoding"), (header::ETAG, &tag)];
     if lists(asked, header::IF_NONE_MATCH, &tag) || lists(asked, header::IF_NONE_MATCH, &format!("W/{tag}")) {
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     let kind = [(header::CONTENT_TYPE, media_type(file.name))];
-    if gzip {
-        (common, kind, [(header::CONTENT_ENCODING, "gzip")], file.gzip).into_response()
-    } else {
-        (common, kind, file.plain).into_response()
+    match coding {
+        Some(coding) => (common, kind, [(header::CONTENT_ENCODING, coding)], bytes).into_response(),
+        None => (common, kind, bytes).into_response(),
     }
 }
 
@@ -87,11 +94,17 @@ mod tests {
 
     #[test]
     fn the_page_is_compressed_for_whoever_takes_it_so() {
-        for (accepted, expected) in
-            [("gzip, deflate, br", true), ("br;q=1.0, gzip;q=0.5", true), ("gzip;q=0", false), ("br", false)]
-        {
+        let cases = [
+            ("gzip, deflate, br", Some("br")),
+            ("br;q=0, gzip;q=0.5", Some("gzip")),
+            ("GZIP", Some("gzip")),
+            ("gzip;q=0", None),
+            ("identity", None),
+        ];
+        for (accepted, expected) in cases {
             let answer = answer(page(), &asked(&[(header::ACCEPT_ENCODING, accepted)]));
-            assert_eq!(answer.headers().contains_key(header::CONTENT_ENCODING), expected, "{accepted}");
+            let coding = answer.headers().get(header::CONTENT_ENCODING).map(|value| value.to_str().unwrap());
+            assert_eq!(coding, expected, "{accepted}");
             assert_eq!(answer.headers()[header::VARY], "accept-encoding");
         }
     }
@@ -112,6 +125,10 @@ mod tests {
     fn comments_and_indentation_are_not_sent() {
         let script = FILES.iter().find(|file| file.name == "page.js").unwrap();
         let text = std::str::from_utf8(script.plain).unwrap();
-        assert!(text.lines().all(|line| !line.starts_with("//") && line.trim() == line), "{text}");
+        assert!(
+            text.lines()
+                .all(|line| !line.starts_with("//") && line.trim() == line && !line.contains("/** @")),
+            "{text}"
+        );
     }
 }

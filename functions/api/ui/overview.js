@@ -78,7 +78,7 @@ function showLast(root, { nightly }) {
   if (at !== null) {
     const newest = records.newestSuccess();
     const known = newest?.finished_at === nightly.last_success_at ? newest : null;
-    const how = nightly.overdue ? words.overdue : newer ?? (known ? words.trigger[known.trigger].toLocaleLowerCase(words.tag) : "");
+    const how = nightly.overdue ? words.overdue : newer ?? (known ? words.how[known.trigger] : "");
     more = [day(known ? Date.parse(known.created_at) : at, minuteNow()), ...(how ? [how] : [])].join(" · ");
   }
   setText(part(root, "last-more"), more);

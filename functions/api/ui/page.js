@@ -486,12 +486,15 @@ function* seenRows() {
 /** @param {() => void} change */
 function glide(change) {
   if (matchMedia("(prefers-reduced-motion: reduce)").matches || document.body.hasAttribute("data-loading")) return change();
-  const blocks = [...document.querySelectorAll("main > *, .view > *, footer")].filter(isSeen);
+  const blocks = [...document.querySelectorAll(".summary dl > *, .summary dd, main, main > *, .view > *, footer")].filter(isSeen);
   const before = new Map([...blocks, ...seenRows()].map((node) => [node, node.getBoundingClientRect().top]));
   change();
   /** @type {Map<Element | null | undefined, number>} */
   const moves = new Map();
-  for (const [node, top] of before) moves.set(node, isSeen(node) ? node.getBoundingClientRect().top - top : 0);
+  for (const [node, top] of before) {
+    const box = node.getBoundingClientRect();
+    moves.set(node, box.height > 0 ? box.top - top : 0);
+  }
   for (const [node, move] of moves) {
     let outer = node?.parentElement;
     while (outer && !moves.has(outer)) outer = outer.parentElement;

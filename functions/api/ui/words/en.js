@@ -187,6 +187,7 @@ export default {
   status: { IN_PROGRESS: "In progress", SUCCESS: "Success", FAILED: "Failed" },
   recordKind: { backup: "Backup", restore: "Restore" },
   trigger: { manual: "Manual", scheduled: "Automatic", safety: "Before a restore" },
+  how: { manual: "manual", scheduled: "automatic", safety: "before a restore" },
   everyNightCapital: "Every night",
   /** @param {string} name @param {string} date */
   restoreRecord: (name, date) => `Restore ${the(name, date)}`,
