@@ -48,6 +48,11 @@ struct Runtime {
 impl Lambda {
     /// Starts the function of this name beside a console, on its table and its clock.
     pub async fn start(name: &str, console: &Console) -> Self {
+        Self::start_with(name, console, &[]).await
+    }
+
+    /// Starts it with variables of its own.
+    pub async fn start_with(name: &str, console: &Console, variables: &[(&str, &str)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("the port");
         let (events, receiver) = mpsc::channel(16);
@@ -66,6 +71,7 @@ impl Lambda {
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(out.reopen().expect("its output"))
             .spawn()
@@ -78,6 +84,14 @@ impl Lambda {
         let (answer, outcome) = oneshot::channel();
         self.events.send((event.to_owned(), answer)).await.expect("a function that takes events");
         tokio::time::timeout(DEADLINE, outcome).await.expect("an answer in time").expect("an answer")
+    }
+
+    /// Waits for its end, which has to be a failure.
+    pub async fn refused(mut self) {
+        let process = Mutex::new(&mut self.process);
+        let looked = || async { process.lock().await.try_wait().ok().flatten() };
+        let ended = crate::until("the function ends", looked).await;
+        assert!(!ended.success(), "{}", self.output());
     }
 
     /// What it has written to its standard output: its log, as CloudWatch takes it.

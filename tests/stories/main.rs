@@ -8,6 +8,7 @@ mod confirmations;
 mod crashes;
 mod document;
 mod failures;
+mod function;
 mod nights;
 mod purges;
 mod records;

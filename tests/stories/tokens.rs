@@ -68,6 +68,12 @@ async fn a_bearer_token_that_is_not_exactly_right_is_refused() {
         ("another's signature", Key::rsa().sign(&header("RS256"), &good)),
         ("another kind of key", Key::ec().sign(&header("RS256"), &good)),
         ("an unknown key", Key::ec().sign(&json!({ "alg": "ES256", "kid": "second" }), &good)),
+        ("encrypted, it says", issuer.sign(&json!({ "alg": "RSA-OAEP", "enc": "A256GCM" }), &good)),
+        (
+            "encrypted with a shared key, it says",
+            issuer.sign(&json!({ "alg": "dir", "enc": "A256GCM" }), &good),
+        ),
+        ("an algorithm that nobody knows", issuer.sign(&header("XS1"), &good)),
         ("no signature", format!("{}.", unsigned(&header("none"), &good))),
         ("no signature, spelt otherwise", format!("{}.", unsigned(&header("None"), &good))),
         ("none, but signed", issuer.sign(&header("none"), &good)),
