@@ -19,9 +19,9 @@ export async function startBrowser() {
     /**
      * Opens a page of its own for a test, and closes it at the test's end.
      * @param t the test
-     * @param options Playwright's, and `prepare(page)` before the page is loaded
+     * @param options Playwright's, `prepare(page)` before the page is loaded, and what `shows` that it is
      */
-    async open(t, url, { prepare, ...options } = {}) {
+    async open(t, url, { prepare, shows = "#rows .record:visible, #blank:visible, #activity .record:visible, #no-activity:visible", ...options } = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "Europe/Berlin", ...options });
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
@@ -32,7 +32,7 @@ export async function startBrowser() {
         if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
       });
       page.on("response", (response) => {
-        if (response.status() >= 400 && !response.url().includes("/api/")) complaints.push(`${response.status()} ${response.url()}`);
+        if (response.status() >= 400 && !/\/(api|sign-out)\b/.test(response.url())) complaints.push(`${response.status()} ${response.url()}`);
       });
       await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
@@ -43,7 +43,7 @@ export async function startBrowser() {
       });
       await prepare?.(page);
       await page.goto(url);
-      await page.locator("#rows .record:visible, #blank:visible, #activity .record:visible, #no-activity:visible").first().waitFor();
+      await page.locator(shows).first().waitFor();
       return page;
     },
   };
