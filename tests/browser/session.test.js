@@ -42,7 +42,7 @@ test("the page says who one is; without a sign-in there is nothing to sign out o
 
 test("signing out leads to where the server says; a sign-out that fails says so", async (t) => {
   const told = as("operator");
-  const page = await open(t, told);
+  const page = await open(t, told, { refusals: [503] });
   await page.route("**/sign-out", (route) => route.fulfill({ status: 503, json: problem(503, "unavailable", "Not now.").json }));
   await page.getByRole("button", { name: "Sign out" }).click();
   await reads(page.locator("#alarm"), "You were not signed out. Not now.");
@@ -127,7 +127,7 @@ test("who has no role is told whom to ask", async (t) => {
   const told = as("operator");
   const refuse = () => problem(403, "no-role", "Ruth Sandoval has no role here.", { contact: "the operators of Larkfield Library" });
   Object.assign(told.answers, { "GET /state": refuse, "GET /records": refuse });
-  const context = browser.open(t, program.url, { prepare: tells(told), shows: "#messages .message" });
+  const context = browser.open(t, program.url, { prepare: tells(told), ready: "#messages .message" });
   const page = await context;
   await reads(page.locator("#messages [data-part=title]"), "You have no role here");
   await reads(page.locator("#messages [data-part=text]"), "You are signed in, but may see nothing of this console. Ask the operators of Larkfield Library for a role.");

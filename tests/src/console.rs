@@ -126,6 +126,20 @@ impl Console {
 
     /// Sets a setting, as an administrator would with the AWS command line.
     pub async fn setting(&self, name: &str, value: &str) {
+        let (client, folder) = self.parameters();
+        client
+            .put_parameter()
+            .name(format!("{folder}/{name}"))
+            .value(value)
+            .r#type(aws_sdk_ssm::types::ParameterType::String)
+            .overwrite(true)
+            .send()
+            .await
+            .expect("setting a setting");
+    }
+
+    /// A client of the parameter store, and the folder of the settings.
+    pub(crate) fn parameters(&self) -> (aws_sdk_ssm::Client, String) {
         let environment = self.environment();
         let credentials = aws_sdk_ssm::config::Credentials::new(
             &environment["AWS_ACCESS_KEY_ID"],
@@ -143,15 +157,7 @@ impl Console {
             Some(clock) => config.time_source(clock.source()).build(),
             None => config.build(),
         };
-        aws_sdk_ssm::Client::from_conf(config)
-            .put_parameter()
-            .name(format!("{}/{name}", environment["NIGHTKEEP_PARAMETERS"]))
-            .value(value)
-            .r#type(aws_sdk_ssm::types::ParameterType::String)
-            .overwrite(true)
-            .send()
-            .await
-            .expect("setting a setting");
+        (aws_sdk_ssm::Client::from_conf(config), environment["NIGHTKEEP_PARAMETERS"].clone())
     }
 
     /// The address of a path.

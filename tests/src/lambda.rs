@@ -6,7 +6,7 @@ use std::{
     fs,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex as StdMutex},
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 use axum::{
@@ -17,6 +17,7 @@ use axum::{
     response::IntoResponse,
     routing::{get, post},
 };
+use jiff::Timestamp;
 use tempfile::NamedTempFile;
 use tokio::{
     net::TcpListener,
@@ -102,12 +103,11 @@ async fn next(State(runtime): State<Arc<Runtime>>) -> impl IntoResponse {
     };
     let id = uuid::Uuid::now_v7().to_string();
     runtime.waiting.lock().expect("the invocations").insert(id.clone(), answer);
-    let deadline = SystemTime::now() + DEADLINE;
-    let deadline = deadline.duration_since(SystemTime::UNIX_EPOCH).expect("a time after 1970");
+    let deadline = Timestamp::now() + DEADLINE;
     let arn = "arn:aws:lambda:us-east-1:000000000000:function:nightkeep".to_owned();
     let headers = [
         ("lambda-runtime-aws-request-id", id),
-        ("lambda-runtime-deadline-ms", deadline.as_millis().to_string()),
+        ("lambda-runtime-deadline-ms", deadline.as_millisecond().to_string()),
         ("lambda-runtime-invoked-function-arn", arn),
     ];
     Ok((headers, event))

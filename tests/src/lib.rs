@@ -8,9 +8,12 @@ pub mod clock;
 pub mod console;
 pub mod files;
 pub mod gate;
+pub mod issuer;
 pub mod lambda;
 pub mod postgres;
 pub mod restic;
+mod secrets;
+pub mod visitor;
 
 use std::{
     future::Future,

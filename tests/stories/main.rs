@@ -6,6 +6,7 @@
 mod backups;
 mod confirmations;
 mod crashes;
+mod document;
 mod failures;
 mod nights;
 mod purges;
@@ -13,8 +14,11 @@ mod records;
 mod restarts;
 mod restores;
 mod retention;
+mod roles;
+mod sign_in;
 mod source_archives;
 mod starting;
+mod tokens;
 
 use std::path::Path;
 

@@ -90,7 +90,7 @@ impl Metrics {
             "Timestamp": now.as_millisecond(),
             "CloudWatchMetrics": [{ "Namespace": NAMESPACE, "Dimensions": dimensions, "Metrics": metrics }],
         });
-        line["Console"] = json!(self.console);
+        line["Console"] = json!(&*self.console);
         for (name, _, value) in values {
             line[*name] = value.clone();
         }

@@ -4,6 +4,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::operation::{Kind, Operation, StageName};
 
@@ -192,7 +193,7 @@ pub enum Cause {
 }
 
 /// A failure as the page shows it: three sentences for people, and a code for programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Failure {
     /// Stable, in snake case.
     pub code: String,

@@ -5,6 +5,7 @@ use std::{fmt, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::identifier::RecordId;
@@ -13,7 +14,7 @@ use crate::identifier::RecordId;
 pub const VALID: SignedDuration = SignedDuration::from_mins(5);
 
 /// What a confirmation is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     /// Restore a record.
@@ -25,8 +26,9 @@ pub enum Action {
 }
 
 /// The characters: capital letters and digits without those that look alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(value_type = String, min_length = 6, max_length = 6)]
 pub struct Code(String);
 
 /// A confirmation that was given out.
@@ -47,7 +49,7 @@ pub struct Confirmation {
 }
 
 /// A confirmation as somebody uses it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Typed {
     /// Which one.

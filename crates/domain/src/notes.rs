@@ -1,11 +1,17 @@
 //! What people write on a record: free text in any language, kept as it was written.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// The notes of a record: at most [`Notes::LONGEST`] characters, any Unicode, line breaks kept, no
 /// other control characters.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
+#[schema(
+    value_type = String,
+    max_length = 10_000,
+    pattern = r"^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]*$"
+)]
 pub struct Notes(String);
 
 /// Why a text cannot be the notes of a record.

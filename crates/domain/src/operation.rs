@@ -3,6 +3,7 @@
 
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     cause::{Cause, Failure},
@@ -78,7 +79,7 @@ pub struct Restored {
 }
 
 /// A source archive in the bucket.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SourceArchive {
     /// The object's key.
     pub key: String,
@@ -89,7 +90,7 @@ pub struct SourceArchive {
 }
 
 /// What a purge removed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Purged {
     /// Records.
     pub records: u64,
@@ -100,7 +101,7 @@ pub struct Purged {
 }
 
 /// What an operation does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// Copies the application's data into the repository.
@@ -116,7 +117,7 @@ pub enum Kind {
 }
 
 /// What a stage does. The plan of a kind of operation is a list of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageName {
     /// A task of the agent reads every source into the repository.
@@ -134,7 +135,7 @@ pub enum StageName {
 }
 
 /// One thing that the worker sees through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Stage {
     /// What it does.
     pub name: StageName,
@@ -147,7 +148,7 @@ pub struct Stage {
 }
 
 /// How a stage stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StageState {
     /// It waits for those before it.
@@ -217,7 +218,7 @@ pub enum Report {
 }
 
 /// How far the agent is. An item of its own in the table, so that it doesn't wake the worker.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Progress {
     /// Bytes read so far.
     pub done_bytes: u64,

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     cause::Failure,
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// A backup or a restore, as it is stored and as the API gives it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Record {
     /// Its name for ever.
     pub id: RecordId,
@@ -29,6 +30,12 @@ pub struct Record {
     pub notes: Notes,
     /// One more at each change of the notes.
     pub notes_version: u64,
+    /// Who changed the notes last, if anybody has.
+    #[serde(default)]
+    pub notes_edited: Option<Edited>,
+    /// What the notes were before, newest first. Only a single record that is asked for brings it along.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes_history: Vec<OlderNotes>,
     /// Who asked for it.
     pub requested_by: String,
     /// Of a restore: the backup that it restored.
@@ -51,8 +58,28 @@ pub struct Record {
     pub failure: Option<Failure>,
 }
 
+/// Who changed something, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Edited {
+    /// Their name.
+    pub by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// Notes that others have replaced since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OlderNotes {
+    /// The text.
+    pub notes: Notes,
+    /// Who wrote it.
+    pub by: String,
+    /// When they wrote it.
+    pub at: Timestamp,
+}
+
 /// What a record is a record of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum RecordKind {
     /// The application's data was copied into the repository.
@@ -62,7 +89,7 @@ pub enum RecordKind {
 }
 
 /// What started an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Trigger {
     /// A person, or a script of theirs.
@@ -74,7 +101,7 @@ pub enum Trigger {
 }
 
 /// How a record stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// Its operation has not ended.
@@ -86,7 +113,7 @@ pub enum Status {
 }
 
 /// How much a backup holds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Size {
     /// Bytes of all files and dumps, before deduplication and compression.
     pub total_bytes: u64,
@@ -97,7 +124,7 @@ pub struct Size {
 }
 
 /// The part of a backup that holds one source.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Snapshot {
     /// The source's name.
     pub source: String,
@@ -118,6 +145,13 @@ impl Size {
     }
 }
 
+impl OlderNotes {
+    /// How many older texts are kept.
+    pub const MOST: usize = 20;
+    /// How many bytes of them. A record may have 400 KB in the table, and a page of records is read whole.
+    pub const MOST_BYTES: usize = 100_000;
+}
+
 impl Record {
     /// A record of a backup that is about to begin.
     pub fn backup(
@@ -136,6 +170,8 @@ impl Record {
             finished_at: None,
             notes,
             notes_version: 1,
+            notes_edited: None,
+            notes_history: Vec::new(),
             requested_by,
             restored_from: None,
             safety_backup: None,
@@ -164,8 +200,90 @@ impl Record {
         }
     }
 
+    /// Replaces the notes and keeps what they were, newest first: at most [`OlderNotes::MOST`] texts of
+    /// [`OlderNotes::MOST_BYTES`] together, so that the record stays well within what the table takes.
+    pub fn edit(&mut self, notes: Notes, by: &str, at: Timestamp) {
+        let edited = self.notes_edited.replace(Edited { by: by.to_owned(), at });
+        let older = std::mem::replace(&mut self.notes, notes);
+        self.notes_version += 1;
+        // Notes that were never written are no older version of them.
+        if let Some(Edited { by, at }) = edited {
+            self.notes_history.insert(0, OlderNotes { notes: older, by, at });
+        } else if !older.as_str().is_empty() {
+            let (by, at) = (self.requested_by.clone(), self.created_at);
+            self.notes_history.insert(0, OlderNotes { notes: older, by, at });
+        }
+        let mut bytes = 0;
+        let mut fits = |older: &OlderNotes| {
+            bytes += older.notes.as_str().len();
+            bytes <= OlderNotes::MOST_BYTES
+        };
+        let kept = self.notes_history.iter().take(OlderNotes::MOST).take_while(|older| fits(older)).count();
+        self.notes_history.truncate(kept);
+    }
+
     /// Whether it can be restored (R5).
     pub fn restorable(&self) -> bool {
         self.kind == RecordKind::Backup && self.status == Status::Success && !self.expired
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_795_000_000 + second).unwrap()
+    }
+
+    fn record(notes: &str) -> Record {
+        let (id, notes) = (RecordId::new(at(0), [0; 10]), Notes::new(notes).unwrap());
+        Record::backup(id, Trigger::Manual, notes, "Maya".to_owned(), at(0))
+    }
+
+    fn edit(record: &mut Record, notes: &str, by: &str, second: i64) {
+        record.edit(Notes::new(notes).unwrap(), by, at(second));
+    }
+
+    #[test]
+    fn each_older_text_is_kept_with_who_wrote_it_and_when() {
+        let mut record = record("first");
+        edit(&mut record, "second", "Jonas", 1);
+        edit(&mut record, "", "Maya", 2);
+        edit(&mut record, "third", "Jonas", 3);
+        let history: Vec<_> =
+            record.notes_history.iter().map(|old| (old.notes.as_str(), old.by.as_str(), old.at)).collect();
+        assert_eq!(history, [("", "Maya", at(2)), ("second", "Jonas", at(1)), ("first", "Maya", at(0))]);
+        assert_eq!(record.notes_edited, Some(Edited { by: "Jonas".to_owned(), at: at(3) }));
+        assert_eq!((record.notes.as_str(), record.notes_version), ("third", 4));
+    }
+
+    #[test]
+    fn notes_that_nobody_wrote_are_no_older_text() {
+        let mut record = record("");
+        edit(&mut record, "first", "Jonas", 1);
+        assert_eq!(record.notes_history, []);
+    }
+
+    #[test]
+    fn the_newest_twenty_older_texts_are_kept() {
+        let mut record = record("0");
+        for number in 1..50 {
+            edit(&mut record, &number.to_string(), "Jonas", number);
+        }
+        let texts: Vec<_> = record.notes_history.iter().map(|old| old.notes.as_str()).collect();
+        assert_eq!(texts.len(), OlderNotes::MOST);
+        assert_eq!((texts[0], texts[19]), ("48", "29"));
+    }
+
+    #[test]
+    fn a_record_never_outgrows_the_table_however_long_its_notes_are() {
+        let longest = "\u{1f3f0}".repeat(Notes::LONGEST);
+        let mut record = record(&longest);
+        for number in 1..30 {
+            edit(&mut record, &longest, "Jonas", number);
+            assert!(serde_json::to_vec(&record).unwrap().len() < 200_000);
+        }
+        assert_eq!(record.notes_history.len(), 2);
     }
 }

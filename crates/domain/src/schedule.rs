@@ -9,6 +9,7 @@ use jiff::{
     tz::{AmbiguousOffset, TimeZone},
 };
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     cause::{Cause, Failure},
@@ -51,13 +52,13 @@ pub struct Schedule {
     /// The last night after which it was looked for what has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub purged: Option<Date>,
-    /// Whether a failed backup may have left snapshots that the next purge has to look for.
+    /// Whether a failed backup may have left snapshots, or a failed purge records, for the next purge.
     #[serde(default)]
     pub sweep: bool,
 }
 
 /// A night of the schedule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Night {
     /// The local date.
     pub date: Date,
@@ -66,7 +67,7 @@ pub struct Night {
 }
 
 /// How a night went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NightOutcome {
     /// Its backup is in progress.

@@ -34,6 +34,10 @@ pub struct Settings {
     pub longest_stage_hours: u64,
     /// The services that a restart replaces; all of the cluster if it is empty.
     pub services: Vec<String>,
+    /// Hours that a session lasts from its sign-in on.
+    pub session_hours: u64,
+    /// Minutes that a session lasts without a request.
+    pub session_idle_minutes: u64,
 }
 
 /// A setting with a value that cannot be used.
@@ -51,7 +55,7 @@ pub struct WrongSetting {
 }
 
 /// The names of all settings.
-pub const NAMES: [&str; 11] = [
+pub const NAMES: [&str; 13] = [
     "application",
     "backup-time",
     "time-zone",
@@ -63,6 +67,8 @@ pub const NAMES: [&str; 11] = [
     "settle-seconds",
     "longest-stage-hours",
     "services",
+    "session-hours",
+    "session-idle-minutes",
 ];
 
 impl Default for Settings {
@@ -81,6 +87,8 @@ impl Default for Settings {
             settle_seconds: 5,
             longest_stage_hours: 6,
             services: Vec::new(),
+            session_hours: 8,
+            session_idle_minutes: 60,
         }
     }
 }
@@ -152,6 +160,8 @@ impl Settings {
                 let names = value.split(',').map(str::trim).filter(|name| !name.is_empty() && *name != "all");
                 self.services = names.map(str::to_owned).collect();
             }
+            "session-hours" => self.session_hours = whole_number(value, 1, 24)?,
+            "session-idle-minutes" => self.session_idle_minutes = whole_number(value, 5, 480)?,
             _ => return Err(format!("one of {}", NAMES.join(", "))),
         }
         Ok(())
@@ -173,6 +183,8 @@ impl Settings {
             "longest-stage-hours" => self.longest_stage_hours.to_string(),
             "services" if self.services.is_empty() => "all".to_owned(),
             "services" => self.services.join(", "),
+            "session-hours" => self.session_hours.to_string(),
+            "session-idle-minutes" => self.session_idle_minutes.to_string(),
             _ => String::new(),
         }
     }
@@ -229,7 +241,7 @@ mod tests {
 
     #[test]
     fn every_setting_has_a_default_that_fits_and_bounds() {
-        let cases: [(&str, &[&str], &[&str]); 10] = [
+        let cases: [(&str, &[&str], &[&str]); 12] = [
             (
                 "backup-time",
                 &["00:00", "2:30", "23:59"],
@@ -248,6 +260,8 @@ mod tests {
             ("settle-seconds", &["0", "300"], &["301", "5s"]),
             ("longest-stage-hours", &["1", "48"], &["0", "49"]),
             ("services", &["all", "web", "web, api"], &[]),
+            ("session-hours", &["1", "24"], &["0", "25"]),
+            ("session-idle-minutes", &["5", "480"], &["4", "481"]),
         ];
         for (name, good, bad) in cases {
             assert!(NAMES.contains(&name));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::{
     operation::{Kind, Operation, Progress},
@@ -63,7 +64,7 @@ pub struct ApplicationFacts {
 }
 
 /// How many tasks the application's services have, and should have, together.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Services {
     /// Tasks that run.
     pub running: u32,

@@ -9,6 +9,7 @@ pub mod endpoint;
 pub mod guestbook;
 pub mod program;
 pub mod s3;
+pub mod sign_in;
 pub mod signature;
 pub mod ssm;
 pub mod table;

@@ -11,6 +11,7 @@ use clap::{Parser, Subcommand};
 use nightkeep_local::{
     Refused, guestbook,
     program::{self, Options},
+    sign_in::Provider,
 };
 use rustix::process::Signal;
 use tracing_subscriber::EnvFilter;
@@ -34,6 +35,8 @@ struct Arguments {
     /// The description of the application to look after; without it, a small sample
     #[arg(long, value_name = "FILE.toml")]
     application: Option<PathBuf>,
+    #[command(flatten)]
+    provider: Provider,
     #[command(flatten)]
     settings: Settings,
     #[command(subcommand)]
@@ -75,6 +78,12 @@ struct Settings {
     /// Which services a restart replaces, names with commas [default: all]
     #[arg(long, value_name = "NAMES")]
     services: Option<String>,
+    /// How long a session lasts from its sign-in on [default: 8]
+    #[arg(long, value_name = "HOURS")]
+    session_hours: Option<String>,
+    /// How long a session lasts without a request [default: 60]
+    #[arg(long, value_name = "MINUTES")]
+    session_idle_minutes: Option<String>,
 }
 
 impl Settings {
@@ -91,6 +100,8 @@ impl Settings {
             ("settle-seconds", self.settle_seconds),
             ("longest-stage-hours", self.longest_stage_hours),
             ("services", self.services),
+            ("session-hours", self.session_hours),
+            ("session-idle-minutes", self.session_idle_minutes),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
@@ -121,7 +132,7 @@ struct Guestbook {
 }
 
 fn main() -> ExitCode {
-    let Arguments { port, state, application, settings, command } = Arguments::parse();
+    let Arguments { port, state, application, provider, settings, command } = Arguments::parse();
     if let Some(Command::Agent) = command {
         return agent();
     }
@@ -141,7 +152,7 @@ fn main() -> ExitCode {
         Some(Command::Guestbook(arguments)) => runtime.block_on(open_guest_book(arguments)),
         Some(Command::Agent) | None => {
             let settings = settings.given();
-            runtime.block_on(program::run(Options { port, state, application, settings }))
+            runtime.block_on(program::run(Options { port, state, application, provider, settings }))
         }
     };
     match ended {

@@ -12,6 +12,7 @@ pub(crate) const CLUSTER: &str = "nightkeep";
 pub(crate) const TASK_DEFINITION: &str = "nightkeep-agent";
 pub(crate) const CONTAINER: &str = "agent";
 pub(crate) const PARAMETERS: &str = "/nightkeep";
+pub(crate) const SESSION_KEY_PARAMETER: &str = "/nightkeep/secrets/session-key";
 pub(crate) const PASSWORD_PARAMETER: &str = "/nightkeep/secrets/repository-password";
 
 /// The variable by which a service learns where to ask for the maintenance flag.

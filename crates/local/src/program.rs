@@ -17,8 +17,8 @@ use anyhow::Context;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::{Credentials, SharedCredentialsProvider};
 use jiff::Timestamp;
-use nightkeep_api::{Api, Role, User};
-use nightkeep_cloud::{Archives, Ledger, Metrics, SettingsStore, TaskConfig, Tasks};
+use nightkeep_api::Api;
+use nightkeep_cloud::{Archives, Ledger, Metrics, Secrets, SettingsStore, TaskConfig, Tasks};
 use nightkeep_domain::settings::Settings;
 use nightkeep_scheduler::Scheduler;
 use nightkeep_worker::Worker;
@@ -39,6 +39,7 @@ use crate::{
     names::{self, Addresses},
     s3,
     sample::Sample,
+    sign_in,
     signature::Keys,
     ssm::{self, Ssm},
     table::Table,
@@ -62,6 +63,8 @@ pub struct Options {
     pub state: PathBuf,
     /// The application's description, if it is not the sample.
     pub application: Option<PathBuf>,
+    /// How people sign in.
+    pub provider: sign_in::Provider,
     /// The settings that were given, by their names.
     pub settings: Vec<(&'static str, String)>,
 }
@@ -74,6 +77,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
     check_settings(&options.settings)?;
     let folder = Folder::open(&options.state)?;
+    let provider = options.provider;
     let described = application::describe(options.application.as_deref(), &folder, options.port)?;
     let page = bind_page(options.port).await?;
     let keys = folder.keys()?;
@@ -100,6 +104,7 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let ssm = Arc::new(Ssm::new(ssm::Store::open(&folder.parameters())?, names::REGION));
     let password = folder.password(ssm.value(names::PASSWORD_PARAMETER))?;
     ssm.set_secret(names::PASSWORD_PARAMETER, &password)?;
+    sign_in::make_session_key(&ssm)?;
     for (name, value) in [("application", described.text)].iter().chain(&options.settings) {
         ssm.set(&format!("{}/{name}", names::PARAMETERS), value)?;
     }
@@ -132,8 +137,9 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     };
     let scheduler = Scheduler { ledger: ledger.clone(), settings: settings.clone(), metrics };
     let archives = Archives::new(&clients.config(addresses.s3), names::BUCKET);
-    let user = User { name: user_name(), role: Role::Operator };
-    let router = nightkeep_api::router(Api { ledger, archives, settings, user, clock: Timestamp::now });
+    let secrets = Secrets::new(&clients.config(addresses.ssm), names::PARAMETERS);
+    let sign_in = provider.sign_in(address, secrets).map_err(|error| Refused(format!("{error:#}")))?;
+    let router = nightkeep_api::router(Api { ledger, archives, settings, sign_in, clock: Timestamp::now });
     let mut functions = JoinSet::new();
     let told = || ended(functions_told.clone());
     functions.spawn(functions::serve(page, router, told()));
@@ -365,11 +371,6 @@ fn task_config() -> TaskConfig {
         fargate: false,
         public_address: false,
     }
-}
-
-/// The name of who runs this.
-fn user_name() -> String {
-    std::env::var("USER").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "operator".to_owned())
 }
 
 fn greet(name: &str, sample: Option<&Sample>, address: SocketAddr, folder: &Folder) {

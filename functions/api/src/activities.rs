@@ -11,29 +11,31 @@ use nightkeep_domain::{
     record::Status,
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::{
     Api,
-    problem::{Parameters, Problem, Segment},
+    problem::{Parameters, Problem, ProblemBody, Segment},
     records::{Range, record_id},
+    user::Viewer,
 };
 
 /// How long a link can be used. It is made anew at each request, so it need not last.
 const LINK: Duration = Duration::from_secs(600);
 
 /// One activity, in the answers that are about one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ActivityView {
     pub(crate) activity: Activity,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ActivitiesView {
     activities: Vec<Activity>,
     next: Option<RecordId>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SourceArchiveView {
     id: RecordId,
     status: Status,
@@ -45,9 +47,14 @@ pub(crate) struct SourceArchiveView {
     failure: Option<Failure>,
 }
 
-/// `GET /api/activity?before=&limit=`
+/// What is no record: restarts, source archives, purges, maintenance ended by hand; newest first
+#[utoipa::path(get, path = "/activity", tag = "activity", params(Range), responses(
+    (status = 200, description = "A page of them", body = ActivitiesView),
+    (status = 422, description = "A parameter cannot be used", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
+    _: Viewer,
     Parameters(range): Parameters<Range>,
 ) -> Result<Json<ActivitiesView>, Problem> {
     let (before, limit) = range.parse()?;
@@ -55,18 +62,28 @@ pub(crate) async fn list(
     Ok(Json(ActivitiesView { activities: page.activities, next: page.next }))
 }
 
-/// `GET /api/activity/{id}`
+/// One of them
+#[utoipa::path(get, path = "/activity/{id}", tag = "activity", params(("id" = uuid::Uuid, Path)), responses(
+    (status = 200, description = "The activity", body = ActivityView),
+    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn read(
     State(api): State<Arc<Api>>,
+    _: Viewer,
     Segment(id): Segment,
 ) -> Result<Json<ActivityView>, Problem> {
     let found = api.ledger.activity(record_id(&id)?).await?;
     found.map(|activity| Json(ActivityView { activity })).ok_or_else(|| Problem::no_such_record(&id))
 }
 
-/// `GET /api/source-archives/{id}`
+/// A source archive, with a link that is made for this answer and valid for ten minutes
+#[utoipa::path(get, path = "/source-archives/{id}", tag = "activity", params(("id" = uuid::Uuid, Path)), responses(
+    (status = 200, description = "The source archive", body = SourceArchiveView),
+    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn source_archive(
     State(api): State<Arc<Api>>,
+    _: Viewer,
     Segment(id): Segment,
 ) -> Result<Json<SourceArchiveView>, Problem> {
     let found = api.ledger.activity(record_id(&id)?).await?;

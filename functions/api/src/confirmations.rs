@@ -13,44 +13,54 @@ use nightkeep_domain::{
 };
 use rand::{RngExt, rand_core::UnwrapErr, rngs::SysRng};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     Api,
-    problem::{Body, Problem},
+    problem::{Body, Problem, ProblemBody},
     random,
     records::record_id,
     state::{MaintenanceView, OperationView},
+    user::Operator,
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ConfirmationBody {
     action: Action,
+    /// Of a restore: the record to restore
+    #[schema(value_type = Option<Uuid>)]
     record_id: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ConfirmationView {
     id: Uuid,
     code: Code,
     expires_at: Timestamp,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndBody {
     confirmation: Typed,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct EndView {
     maintenance: MaintenanceView,
 }
 
-/// `POST /api/confirmations`
+/// Gives out the characters that have to be typed before something is done
+#[utoipa::path(post, path = "/confirmations", tag = "operations", request_body = ConfirmationBody, responses(
+    (status = 201, description = "Valid for five minutes, for this action, record and user, once", body = ConfirmationView),
+    (status = 404, description = "There is no such record", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "The body is not as it should be, or the record cannot be restored", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn create(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Body(body): Body<ConfirmationBody>,
 ) -> Result<(StatusCode, Json<ConfirmationView>), Problem> {
     let record_id = match (body.action, &body.record_id) {
@@ -75,7 +85,7 @@ pub(crate) async fn create(
         id: uuid::Builder::from_random_bytes(random()?).into_uuid(),
         action: body.action,
         record_id,
-        user: api.user.name.clone(),
+        user: user.id,
         code: draw(),
         valid_until: now.saturating_add(VALID).unwrap_or(now),
     };
@@ -90,9 +100,15 @@ fn draw() -> Code {
     Code::drawn(std::array::from_fn(|_| random.random_range(0..Code::ALPHABET.len())))
 }
 
-/// `POST /api/maintenance/end`
+/// Ends the maintenance by hand
+#[utoipa::path(post, path = "/maintenance/end", tag = "maintenance", request_body = EndBody, responses(
+    (status = 200, description = "Ended", body = EndView),
+    (status = 409, description = "An operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "The body is not as it should be, or the confirmation does not fit", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn end_maintenance(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Body(body): Body<EndBody>,
 ) -> Result<Json<EndView>, Problem> {
     let now = (api.clock)();
@@ -100,21 +116,21 @@ pub(crate) async fn end_maintenance(
         typed: &body.confirmation,
         action: Action::EndMaintenance,
         record_id: None,
-        user: &api.user.name,
+        user: &user.id,
         now,
     };
     let id = RecordId::new(now, random()?);
     let activity = Activity {
         status: Status::Success,
         finished_at: Some(now),
-        ..Activity::new(id, ActivityKind::EndMaintenance, api.user.name.clone(), now)
+        ..Activity::new(id, ActivityKind::EndMaintenance, user.name.clone(), now)
     };
     match api.ledger.end_maintenance(&used, &activity).await? {
         Begin::Busy(operation) => {
             Err(Problem::busy(operation.map(|operation| OperationView::new(*operation, None))))
         }
         Begin::Begun => {
-            tracing::warn!(user = api.user.name, "maintenance ended by hand");
+            tracing::warn!("maintenance ended by hand");
             let maintenance = api.ledger.maintenance().await?;
             Ok(Json(EndView { maintenance: maintenance.into() }))
         }

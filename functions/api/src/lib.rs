@@ -8,31 +8,26 @@
 mod activities;
 mod caching;
 mod confirmations;
+mod gate;
 mod maintenance;
+mod openapi;
 mod operations;
 mod page;
 mod problem;
 mod records;
+mod routes;
+mod sign_in;
 mod state;
+mod user;
 
-use std::sync::Arc;
-
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, Request},
-    http::{HeaderValue, Method, header},
-    middleware::{self, Next},
-    response::Response,
-    routing::{get, patch, post},
-};
 use jiff::Timestamp;
 use nightkeep_cloud::{Archives, Ledger, SettingsStore};
-use serde::Serialize;
 
 use crate::problem::Problem;
-
-/// The longest body of a request, in bytes.
-const LONGEST_BODY: usize = 64 * 1024;
+pub use crate::{
+    routes::router,
+    sign_in::{Config, Groups, SignIn},
+};
 
 /// What the handlers work with.
 #[derive(Debug)]
@@ -43,88 +38,10 @@ pub struct Api {
     pub archives: Archives,
     /// The settings.
     pub settings: SettingsStore,
-    /// Who every request comes from.
-    pub user: User,
+    /// How users are told apart.
+    pub sign_in: SignIn,
     /// The time.
     pub clock: fn() -> Timestamp,
-}
-
-/// Who a request comes from.
-#[derive(Debug, Clone, Serialize)]
-pub struct User {
-    /// The name to show.
-    pub name: String,
-    /// What they may do.
-    pub role: Role,
-}
-
-/// What a user may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Everything.
-    Operator,
-}
-
-/// All routes.
-pub fn router(api: Api) -> Router {
-    let api = Arc::new(api);
-    let routes = Router::new()
-        .route("/state", get(state::read))
-        .route("/records", get(records::list))
-        .route("/records/{id}", get(records::read))
-        .route("/records/{id}", patch(records::edit))
-        .route("/backups", post(operations::back_up))
-        .route("/confirmations", post(confirmations::create))
-        .route("/restores", post(operations::restore))
-        .route("/restarts", post(operations::restart))
-        .route("/source-archives", post(operations::archive_source))
-        .route("/source-archives/{id}", get(activities::source_archive))
-        .route("/maintenance/end", post(confirmations::end_maintenance))
-        .route("/activity", get(activities::list))
-        .route("/activity/{id}", get(activities::read))
-        .fallback(unknown)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(middleware::from_fn(caching::etag));
-    Router::new()
-        .nest("/api", routes)
-        .route("/maintenance", get(maintenance::read))
-        .fallback(page::serve)
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(api)
-        .layer(middleware::from_fn(secure))
-}
-
-async fn unknown(request: Request) -> Problem {
-    if request.method() == Method::DELETE {
-        Problem::method_not_allowed()
-    } else {
-        Problem::no_such_path(request.uri().path())
-    }
-}
-
-async fn method_not_allowed() -> Problem {
-    Problem::method_not_allowed()
-}
-
-/// What every answer says to the browser: nothing from elsewhere, nothing inline, no frames.
-async fn secure(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_SECURITY_POLICY,
-        HeaderValue::from_static(
-            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
-             base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-        ),
-    );
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
-    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }
 
 /// Random bytes from the operating system, for an identifier.

@@ -1,26 +1,53 @@
-//! The api as an AWS Lambda function. Its environment is read here, once.
+//! The api as an AWS Lambda function. Its environment is read here, once, and without a sign-in that can
+//! work it does not start.
 
 use std::env;
 
 use anyhow::Context;
 use jiff::Timestamp;
-use nightkeep_api::{Api, Role, User};
-use nightkeep_cloud::{Archives, Ledger, SettingsStore};
+use nightkeep_api::{Api, Config, Groups, SignIn};
+use nightkeep_cloud::{Archives, Ledger, Secrets, SettingsStore};
 
 #[tokio::main]
 async fn main() -> Result<(), lambda_http::Error> {
     lambda_http::tracing::init_default_subscriber();
+    let config = sign_in().context("configuring the sign-in, without which the api does not start")?;
     let shared = nightkeep_cloud::connect().await;
+    let parameters = variable("NIGHTKEEP_PARAMETERS")?;
     let api = Api {
         ledger: Ledger::new(&shared, variable("NIGHTKEEP_TABLE")?),
         archives: Archives::new(&shared, variable("NIGHTKEEP_BUCKET")?),
-        settings: SettingsStore::new(&shared, variable("NIGHTKEEP_PARAMETERS")?),
-        user: User { name: variable("NIGHTKEEP_USER")?, role: Role::Operator },
+        settings: SettingsStore::new(&shared, parameters.clone()),
+        sign_in: SignIn::by_provider(config, Secrets::new(&shared, parameters))?,
         clock: Timestamp::now,
     };
     lambda_http::run(nightkeep_api::router(api)).await
 }
 
+fn sign_in() -> anyhow::Result<Config> {
+    let groups = Groups {
+        claim: variable("NIGHTKEEP_OIDC_ROLE_CLAIM").unwrap_or_else(|_| "groups".to_owned()),
+        viewers: list(env::var("NIGHTKEEP_OIDC_VIEWERS").as_deref().unwrap_or("nightkeep-viewers")),
+        operators: list(env::var("NIGHTKEEP_OIDC_OPERATORS").as_deref().unwrap_or("nightkeep-operators")),
+    };
+    Ok(Config {
+        url: variable("NIGHTKEEP_URL")?,
+        issuer: variable("NIGHTKEEP_OIDC_ISSUER")?,
+        client_id: variable("NIGHTKEEP_OIDC_CLIENT_ID")?,
+        audience: variable("NIGHTKEEP_OIDC_AUDIENCE").ok(),
+        scopes: list(env::var("NIGHTKEEP_OIDC_SCOPES").as_deref().unwrap_or("profile,email")),
+        groups,
+        contact: variable("NIGHTKEEP_CONTACT").unwrap_or_else(|_| "whoever looks after Nightkeep".to_owned()),
+    })
+}
+
+/// The parts of a text with commas.
+fn list(text: &str) -> Vec<String> {
+    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
 fn variable(name: &str) -> anyhow::Result<String> {
-    env::var(name).with_context(|| format!("reading the environment variable {name}"))
+    let value = env::var(name).with_context(|| format!("reading the environment variable {name}"))?;
+    anyhow::ensure!(!value.is_empty(), "the environment variable {name} is empty");
+    Ok(value)
 }

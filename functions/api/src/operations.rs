@@ -19,63 +19,80 @@ use nightkeep_domain::{
     record::{Record, Trigger},
 };
 use serde::Deserialize;
+use utoipa::ToSchema;
 
 use crate::{
     Api,
     activities::ActivityView,
-    problem::{Body, Problem},
+    problem::{Body, Problem, ProblemBody},
     random,
     records::{RecordView, record_id},
     state::OperationView,
+    user::{Operator, User},
 };
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct BackupBody {
     #[serde(default)]
+    #[schema(value_type = Notes)]
     notes: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestoreBody {
+    #[schema(value_type = uuid::Uuid)]
     record_id: String,
     #[serde(default)]
+    #[schema(value_type = Notes)]
     notes: String,
     confirmation: Typed,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RestartBody {
     confirmation: Typed,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct SourceArchiveBody {}
 
-/// `POST /api/backups`
+/// Begins a backup
+#[utoipa::path(post, path = "/backups", tag = "operations", request_body = BackupBody, responses(
+    (status = 202, description = "Begun", body = RecordView, headers(("location" = String, description = "Where to look how it goes"))),
+    (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn back_up(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Body(body): Body<BackupBody>,
 ) -> Result<Response, Problem> {
     let notes = Notes::new(&body.notes)?;
-    let (now, user) = ((api.clock)(), api.user.name.clone());
+    let (now, user) = ((api.clock)(), user.name);
     let mut record = Record::backup(RecordId::new(now, random()?), Trigger::Manual, notes, user.clone(), now);
     let operation = Operation::new(OperationId::new(now, random()?), Kind::Backup, record.id, user, now);
     record.stages.clone_from(&operation.stages);
     begin(&api, &operation, std::slice::from_ref(&record), None, None).await?;
-    Ok(accepted("records", record.id, RecordView { record }))
+    Ok(accepted("records", record.id, RecordView::new(record)))
 }
 
-/// `POST /api/restores`
+/// Begins a restore: first a backup of what is, then what the record holds
+#[utoipa::path(post, path = "/restores", tag = "operations", request_body = RestoreBody, responses(
+    (status = 202, description = "Begun", body = RecordView, headers(("location" = String, description = "Where to look how it goes"))),
+    (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 404, description = "There is no such record", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "The body is not as it should be, the confirmation does not fit, or the record cannot be restored", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn restore(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Body(body): Body<RestoreBody>,
 ) -> Result<Response, Problem> {
     let notes = Notes::new(&body.notes)?;
-    let (now, user) = ((api.clock)(), api.user.name.clone());
+    let now = (api.clock)();
     let backup = api.ledger.record(record_id(&body.record_id)?).await?;
     let backup = backup.ok_or_else(|| Problem::no_such_record(&body.record_id))?;
     if !backup.restorable() {
@@ -85,9 +102,9 @@ pub(crate) async fn restore(
     let safety_backup = RecordId::new(now, random()?);
     let id = RecordId::new(later(now), random()?);
     let restored = Restored { record: backup.id, snapshots: backup.snapshots, safety_backup };
-    let mut record = Record::restore(id, &restored, notes, user.clone(), now);
-    let mut safety = Record::backup(safety_backup, Trigger::Safety, Notes::default(), user.clone(), now);
-    let mut operation = Operation::new(OperationId::new(now, random()?), Kind::Restore, id, user, now);
+    let mut record = Record::restore(id, &restored, notes, user.name.clone(), now);
+    let mut safety = Record::backup(safety_backup, Trigger::Safety, Notes::default(), user.name.clone(), now);
+    let mut operation = Operation::new(OperationId::new(now, random()?), Kind::Restore, id, user.name, now);
     operation.restored = Some(restored);
     record.stages.clone_from(&operation.stages);
     safety.stages = operation.stages[..1].to_vec();
@@ -95,42 +112,58 @@ pub(crate) async fn restore(
         typed: &body.confirmation,
         action: Action::Restore,
         record_id: Some(backup.id),
-        user: &api.user.name,
+        user: &user.id,
         now,
     };
     begin(&api, &operation, &[safety, record.clone()], None, Some(&used)).await?;
-    Ok(accepted("records", id, RecordView { record }))
+    Ok(accepted("records", id, RecordView::new(record)))
 }
 
-/// `POST /api/restarts`
+/// Begins a restart of all services
+#[utoipa::path(post, path = "/restarts", tag = "operations", request_body = RestartBody, responses(
+    (status = 202, description = "Begun", body = ActivityView, headers(("location" = String, description = "Where to look how it goes"))),
+    (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 422, description = "The body is not as it should be, or the confirmation does not fit", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn restart(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Body(body): Body<RestartBody>,
 ) -> Result<Response, Problem> {
-    let (operation, activity) = activity(&api, Kind::Restart, ActivityKind::Restart)?;
+    let (operation, activity) = activity(&api, &user, Kind::Restart, ActivityKind::Restart)?;
     let used = Use {
         typed: &body.confirmation,
         action: Action::Restart,
         record_id: None,
-        user: &api.user.name,
+        user: &user.id,
         now: operation.started_at,
     };
     begin(&api, &operation, &[], Some(&activity), Some(&used)).await?;
     Ok(accepted("activity", activity.id, ActivityView { activity }))
 }
 
-/// `POST /api/source-archives`
+/// Begins to pack the source code
+#[utoipa::path(post, path = "/source-archives", tag = "operations", request_body = SourceArchiveBody, responses(
+    (status = 202, description = "Begun", body = ActivityView, headers(("location" = String, description = "Where to look how it goes"))),
+    (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn archive_source(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Body(SourceArchiveBody {}): Body<SourceArchiveBody>,
 ) -> Result<Response, Problem> {
-    let (operation, activity) = activity(&api, Kind::SourceArchive, ActivityKind::SourceArchive)?;
+    let (operation, activity) = activity(&api, &user, Kind::SourceArchive, ActivityKind::SourceArchive)?;
     begin(&api, &operation, &[], Some(&activity), None).await?;
     Ok(accepted("source-archives", activity.id, ActivityView { activity }))
 }
 
-fn activity(api: &Api, kind: Kind, activity: ActivityKind) -> Result<(Operation, Activity), Problem> {
-    let (now, user) = ((api.clock)(), api.user.name.clone());
+fn activity(
+    api: &Api,
+    user: &User,
+    kind: Kind,
+    activity: ActivityKind,
+) -> Result<(Operation, Activity), Problem> {
+    let (now, user) = ((api.clock)(), user.name.clone());
     let mut activity = Activity::new(RecordId::new(now, random()?), activity, user.clone(), now);
     let operation = Operation::new(OperationId::new(now, random()?), kind, activity.id, user, now);
     activity.stages.clone_from(&operation.stages);
@@ -150,7 +183,8 @@ async fn begin(
     match api.ledger.begin(&beginning).await? {
         Begin::Begun => {
             let (id, record, kind) = (operation.id, operation.record_id, operation.kind.word());
-            tracing::info!(operation = %id, %record, kind, user = api.user.name, "operation begun");
+            tracing::Span::current().record("operation", tracing::field::display(id));
+            tracing::info!(%record, kind, "operation begun");
             Ok(())
         }
         Begin::Busy(operation) => {

@@ -13,8 +13,25 @@ use nightkeep_cloud::{Error, Kind};
 use nightkeep_domain::{notes::NotesError, record::Record};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
 
-use crate::state::OperationView;
+use crate::{state::OperationView, user::Role};
+
+/// The media type of a problem.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error (RFC 9457). Some kinds have more members.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the OpenAPI document is made from it")]
+pub(crate) struct ProblemBody {
+    /// A name that stays the same: `urn:nightkeep:problem:` and the kind
+    #[schema(example = "urn:nightkeep:problem:busy")]
+    r#type: String,
+    title: String,
+    status: u16,
+    /// What happened, for people
+    detail: String,
+}
 
 /// An error as the client sees it. What is only for the log is logged where the problem is made.
 #[derive(Debug)]
@@ -87,10 +104,41 @@ impl Problem {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "not-restorable", "This cannot be restored", detail)
     }
 
-    pub(crate) fn notes_changed(record: &Record) -> Self {
+    pub(crate) fn notes_changed(mut record: Record) -> Self {
+        record.notes_history.clear();
         let detail = "Somebody else changed these notes meanwhile. Yours were not saved.";
         Self::new(StatusCode::PRECONDITION_FAILED, "notes-changed", "The notes were changed", detail)
             .with("record", json!(record))
+    }
+
+    pub(crate) fn signed_out() -> Self {
+        let detail = "You are not signed in, or were signed out. Nothing was changed. Sign in again.";
+        Self::new(StatusCode::UNAUTHORIZED, "signed-out", "Signed out", detail)
+    }
+
+    pub(crate) fn wrong_token(why: &str) -> Self {
+        let detail = format!("The bearer token was not taken: {why}. Nothing was changed.");
+        Self::new(StatusCode::UNAUTHORIZED, "wrong-token", "The bearer token was not taken", detail)
+    }
+
+    pub(crate) fn no_role(name: &str, contact: &str) -> Self {
+        let detail = format!("{name} has no role here. Nothing was changed. Ask {contact} for one.");
+        Self::new(StatusCode::FORBIDDEN, "no-role", "No role", detail).with("contact", json!(contact))
+    }
+
+    pub(crate) fn role_too_low(role: Role) -> Self {
+        let detail = format!("Your role is {}. Nothing was changed. Ask an operator.", role.word());
+        Self::new(StatusCode::FORBIDDEN, "role-too-low", "The role is too low", detail)
+    }
+
+    pub(crate) fn cross_origin() -> Self {
+        let detail = "The request does not come from a page of this console. Nothing was changed.";
+        Self::new(StatusCode::FORBIDDEN, "cross-origin", "From another site", detail)
+    }
+
+    pub(crate) fn provider_unreachable() -> Self {
+        let detail = "The issuer of the token could not be reached to check it. Try again in a moment.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Not available at the moment", detail)
     }
 
     pub(crate) fn wrong_parameter(detail: impl Into<String>) -> Self {
@@ -136,9 +184,10 @@ impl IntoResponse for Problem {
         body.insert("status".to_owned(), json!(self.status.as_u16()));
         body.insert("detail".to_owned(), json!(self.detail));
         let mut response = (self.status, Json(Value::Object(body))).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
@@ -153,17 +202,28 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let Json(value) = Json::from_request(request, state).await.map_err(|rejection: JsonRejection| {
-            let (kind, title) = match rejection.status() {
-                StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not-json", "The request is not JSON"),
-                _ => ("wrong-body", "The request’s body cannot be used"),
-            };
-            Problem::new(rejection.status(), kind, title, rejection.body_text())
-        })?;
-        Ok(Self(value))
+        let Json(value) =
+            Json::<Value>::from_request(request, state).await.map_err(|rejection: JsonRejection| {
+                let (kind, title) = match rejection.status() {
+                    StatusCode::PAYLOAD_TOO_LARGE => ("too-large", "The request is too large"),
+                    StatusCode::UNSUPPORTED_MEDIA_TYPE => ("not-json", "The request is not JSON"),
+                    _ => ("wrong-body", WRONG_BODY),
+                };
+                Problem::new(rejection.status(), kind, title, rejection.body_text())
+            })?;
+        let wrong = |why: String| {
+            let detail = format!("The body was not understood: {why}. Nothing was changed.");
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong-body", WRONG_BODY, detail)
+        };
+        // Serde would take a list for its values in order.
+        if !value.is_object() {
+            return Err(wrong("it has to be an object".to_owned()));
+        }
+        serde_json::from_value(value).map(Self).map_err(|error| wrong(error.to_string()))
     }
 }
+
+const WRONG_BODY: &str = "The request’s body cannot be used";
 
 /// Parameters of the query whose faults are problems.
 pub(crate) struct Parameters<T>(pub(crate) T);

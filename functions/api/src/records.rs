@@ -8,12 +8,18 @@ use axum::{
     http::{HeaderMap, header},
 };
 use nightkeep_cloud::Edit;
-use nightkeep_domain::{identifier::RecordId, notes::Notes, record::Record};
+use nightkeep_domain::{
+    identifier::RecordId,
+    notes::Notes,
+    record::{OlderNotes, Record},
+};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::{
     Api,
-    problem::{Body, Parameters, Problem, Segment},
+    problem::{Body, Parameters, Problem, ProblemBody, Segment},
+    user::{Operator, Viewer},
 };
 
 /// Records on a page unless the request says otherwise.
@@ -21,10 +27,15 @@ const USUAL_LIMIT: usize = 50;
 /// Records on a page at most.
 const HIGHEST_LIMIT: usize = 200;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Range {
+    /// Only what is older than this one
+    #[param(value_type = Option<uuid::Uuid>)]
     before: Option<String>,
+    /// At most so many
+    #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<usize>,
 }
 
@@ -42,27 +53,65 @@ impl Range {
     }
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PageView {
     records: Vec<Record>,
     next: Option<RecordId>,
 }
 
-/// One record, in the answers that are about one.
-#[derive(Debug, Serialize)]
-pub(crate) struct RecordView {
-    pub(crate) record: Record,
+/// One record, with the history of its notes.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct DetailView {
+    record: Detail,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, ToSchema)]
+struct Detail {
+    #[serde(flatten)]
+    record: Record,
+    /// What the notes were before, newest first
+    notes_history: Vec<OlderNotes>,
+}
+
+/// One record, in the answers to what changed or made it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct RecordView {
+    record: Record,
+}
+
+impl RecordView {
+    /// Without its history.
+    pub(crate) fn new(mut record: Record) -> Self {
+        record.notes_history.clear();
+        Self { record }
+    }
+}
+
+/// On what condition notes are replaced, as the OpenAPI document tells of it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "the header is read by itself")]
+pub(crate) struct Condition {
+    /// The `notes_version`, in quotes, that they are to replace
+    #[param(rename = "if-match", required = false, pattern = r#"^(\*|"[0-9]{1,15}")$"#)]
+    if_match: String,
+}
+
+#[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct NotesBody {
+    #[schema(value_type = Notes)]
     notes: String,
 }
 
-/// `GET /api/records?before=&limit=`
+/// The records, newest first
+#[utoipa::path(get, path = "/records", tag = "records", params(Range), responses(
+    (status = 200, description = "A page of them", body = PageView),
+    (status = 422, description = "A parameter cannot be used", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn list(
     State(api): State<Arc<Api>>,
+    _: Viewer,
     Parameters(range): Parameters<Range>,
 ) -> Result<Json<PageView>, Problem> {
     let (before, limit) = range.parse()?;
@@ -70,18 +119,34 @@ pub(crate) async fn list(
     Ok(Json(PageView { records: page.records, next: page.next }))
 }
 
-/// `GET /api/records/{id}`
+/// One record, with the history of its notes
+#[utoipa::path(get, path = "/records/{id}", tag = "records", params(("id" = uuid::Uuid, Path)), responses(
+    (status = 200, description = "The record", body = DetailView),
+    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn read(
     State(api): State<Arc<Api>>,
+    _: Viewer,
     Segment(id): Segment,
-) -> Result<Json<RecordView>, Problem> {
+) -> Result<Json<DetailView>, Problem> {
     let found = api.ledger.record(record_id(&id)?).await?;
-    found.map(|record| Json(RecordView { record })).ok_or_else(|| Problem::no_such_record(&id))
+    let mut record = found.ok_or_else(|| Problem::no_such_record(&id))?;
+    let notes_history = std::mem::take(&mut record.notes_history);
+    Ok(Json(DetailView { record: Detail { record, notes_history } }))
 }
 
-/// `PATCH /api/records/{id}`, with `If-Match: "<notes_version>"`
+/// Replaces the notes of a record
+#[utoipa::path(patch, path = "/records/{id}", tag = "records", request_body = NotesBody, params(
+    ("id" = uuid::Uuid, Path),
+    Condition,
+), responses(
+    (status = 200, description = "The record as it is now", body = RecordView),
+    (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
+    (status = 412, description = "Somebody else changed them meanwhile; the record as it is", body = ProblemBody, content_type = "application/problem+json"),
+))]
 pub(crate) async fn edit(
     State(api): State<Arc<Api>>,
+    Operator(user): Operator,
     Segment(id): Segment,
     headers: HeaderMap,
     Body(body): Body<NotesBody>,
@@ -89,12 +154,12 @@ pub(crate) async fn edit(
     let record_id = record_id(&id)?;
     let expected = expected_version(&headers)?;
     let notes = Notes::new(&body.notes)?;
-    match api.ledger.edit_notes(record_id, &notes, expected).await? {
+    match api.ledger.edit_notes(record_id, &notes, expected, &user.name, (api.clock)()).await? {
         Edit::Saved(record) => {
-            tracing::info!(record = %id, user = api.user.name, "notes edited");
-            Ok(Json(RecordView { record: *record }))
+            tracing::info!(record = %id, "notes edited");
+            Ok(Json(RecordView::new(*record)))
         }
-        Edit::Changed(record) => Err(Problem::notes_changed(&record)),
+        Edit::Changed(record) => Err(Problem::notes_changed(*record)),
         Edit::NotFound => Err(Problem::no_such_record(&id)),
     }
 }

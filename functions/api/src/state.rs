@@ -13,10 +13,15 @@ use nightkeep_domain::{
     state::{self, Maintenance, Services},
 };
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use crate::{Api, User, problem::Problem};
+use crate::{
+    Api,
+    problem::Problem,
+    user::{Role, User, Viewer},
+};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct StateView {
     application: ApplicationView,
     operation: Option<OperationView>,
@@ -25,17 +30,25 @@ pub(crate) struct StateView {
     usual_seconds: UsualSeconds,
     retention_days: u64,
     wrong_settings: Vec<WrongSettingView>,
-    user: User,
+    user: UserView,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+struct UserView {
+    name: String,
+    role: Role,
+    /// Whether there is anything to sign out of
+    signed_in: bool,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
 struct ApplicationView {
     name: String,
     services: Services,
 }
 
 /// The operation in progress, in the state and in the answer to who came second.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OperationView {
     id: OperationId,
     pub(crate) kind: Kind,
@@ -46,14 +59,14 @@ pub(crate) struct OperationView {
     progress: Option<Progress>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct MaintenanceView {
     on: bool,
     since: Option<Timestamp>,
     message: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct WrongSettingView {
     name: &'static str,
     value: String,
@@ -61,7 +74,7 @@ struct WrongSettingView {
     in_force: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct NightlyView {
     on: bool,
     next_at: Option<Timestamp>,
@@ -72,15 +85,21 @@ struct NightlyView {
     nights: Vec<Night>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 struct UsualSeconds {
     backup: Option<u64>,
     restore: Option<u64>,
     restart: Option<u64>,
 }
 
-/// `GET /api/state`
-pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>, Problem> {
+/// The operation in progress with its progress, maintenance, the nights, who is asking
+#[utoipa::path(get, path = "/state", tag = "state", responses(
+    (status = 200, description = "The state", body = StateView),
+))]
+pub(crate) async fn read(
+    State(api): State<Arc<Api>>,
+    Viewer(user): Viewer,
+) -> Result<Json<StateView>, Problem> {
     let (state, in_force) = tokio::try_join!(api.ledger.state(), api.settings.load())?;
     let (settings, now) = (&in_force.settings, (api.clock)());
     let name = Application::parse(&settings.application)
@@ -106,8 +125,14 @@ pub(crate) async fn read(State(api): State<Arc<Api>>) -> Result<Json<StateView>,
         },
         retention_days: settings.retention.days,
         wrong_settings: in_force.wrong.iter().cloned().map(Into::into).collect(),
-        user: api.user.clone(),
+        user: user.into(),
     }))
+}
+
+impl From<User> for UserView {
+    fn from(user: User) -> Self {
+        Self { name: user.name, role: user.role, signed_in: user.signed_in }
+    }
 }
 
 impl From<WrongSetting> for WrongSettingView {

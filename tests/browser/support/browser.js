@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
-const PATIENCE = 60_000;
+const PATIENCE = Number(process.env.PATIENCE ?? 60_000);
 export const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 export const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
@@ -19,9 +19,10 @@ export async function startBrowser() {
     /**
      * Opens a page of its own for a test, and closes it at the test's end.
      * @param t the test
-     * @param options Playwright's, `prepare(page)` before the page is loaded, and what `shows` that it is
+     * @param options Playwright's, `prepare(page)` before the page is loaded, `ready`, what is waited for,
+     *   and `refusals`, the statuses that the test is about
      */
-    async open(t, url, { prepare, shows = "#rows .record:visible, #blank:visible, #activity .record:visible, #no-activity:visible", ...options } = {}) {
+    async open(t, url, { prepare, ready, refusals = [], ...options } = {}) {
       const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "Europe/Berlin", ...options });
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
@@ -32,7 +33,7 @@ export async function startBrowser() {
         if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) complaints.push(message.text());
       });
       page.on("response", (response) => {
-        if (response.status() >= 400 && !/\/(api|sign-out)\b/.test(response.url())) complaints.push(`${response.status()} ${response.url()}`);
+        if (response.status() >= 400 && !refusals.includes(response.status()) && !response.url().includes("/api/")) complaints.push(`${response.status()} ${response.url()}`);
       });
       await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
@@ -43,7 +44,7 @@ export async function startBrowser() {
       });
       await prepare?.(page);
       await page.goto(url);
-      await page.locator(shows).first().waitFor();
+      await page.locator(ready ?? "#rows .record:visible, #blank:visible, #activity .record:visible, #no-activity:visible").first().waitFor();
       return page;
     },
   };

@@ -14,9 +14,9 @@ const LONGEST_START = 60_000;
  * Starts the program for an application with a folder of uploads, source code, and a database whose dump
  * runs `dump`, a line of shell in which $FOLDER is the test's own folder. What is loaded into the
  * database comes into the file `loaded` there.
- * @param {{dump?: string, services?: string[]}} options its services are processes that do nothing
+ * @param {{dump?: string, services?: string[], flags?: string[]}} options its services are processes that do nothing
  */
-export async function startProgram({ dump = "echo data", services = [] } = {}) {
+export async function startProgram({ dump = "echo data", services = [], flags = [] } = {}) {
   const folder = await mkdtemp(join(tmpdir(), "nightkeep-browser-"));
   await mkdir(join(folder, "uploads"));
   await writeFile(join(folder, "uploads", "picture.txt"), "a picture\n".repeat(1000));
@@ -40,7 +40,7 @@ name = ${JSON.stringify(service)}
 command = ["sleep", "100000"]
 desired = 1
 `).join("")}`);
-  const child = spawn(PROGRAM, ["--port", "0", "--state", join(folder, "state"), "--application", application, "--nightly", "off"], { stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(PROGRAM, ["--port", "0", "--state", join(folder, "state"), "--application", application, "--nightly", "off", ...flags], { stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr.on("data", (data) => (said += data));
   const url = await new Promise((found, failed) => {

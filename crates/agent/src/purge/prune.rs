@@ -7,7 +7,8 @@
 use std::sync::Arc;
 
 use rustic_core::{
-    LimitOption, Open, PruneOptions, PrunePlan, Repository, RusticResult, repofile::SnapshotId,
+    ErrorKind, LimitOption, Open, PruneOptions, PrunePlan, Repository, RusticError, RusticResult,
+    repofile::SnapshotId,
 };
 
 use crate::progress::Tally;
@@ -18,6 +19,10 @@ const UNUSED: u64 = 2;
 
 /// How much one purge packs anew at most. What is left over is for the next nights.
 const REPACKED: &str = "100 GiB";
+
+/// How many threads remove packs and pack anew, whatever the machine has. Each holds up to 40 MiB of a
+/// pack, and waits for the storage most of the time.
+const THREADS: usize = 4;
 
 /// What is to be pruned.
 pub(super) struct Pruning {
@@ -59,7 +64,10 @@ pub(super) fn plan(
 
 impl Pruning {
     /// Prunes it. The snapshots that were said to be going have to be gone.
-    pub(super) fn run(self, repository: &Repository<impl Open>) -> RusticResult<()> {
-        repository.prune(&self.options, self.plan)
+    pub(super) fn run(self, repository: &Repository<impl Open + Sync>) -> RusticResult<()> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(THREADS).build().map_err(|error| {
+            RusticError::with_source(ErrorKind::Internal, "starting the threads of a purge failed", error)
+        })?;
+        pool.install(|| repository.prune(&self.options, self.plan))
     }
 }

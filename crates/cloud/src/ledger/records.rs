@@ -1,5 +1,6 @@
 //! The records: one by its id, a page of them newest first, and their notes.
 
+use jiff::Timestamp;
 use nightkeep_domain::{identifier::RecordId, notes::Notes, record::Record};
 
 use serde::de::DeserializeOwned;
@@ -50,7 +51,9 @@ impl Ledger {
     /// # Errors
     /// If the table cannot be read.
     pub async fn records(&self, before: Option<RecordId>, limit: usize) -> Result<Page, Error> {
-        let (records, more) = self.page::<Record>("record", before, limit).await?;
+        let (mut records, more) = self.page::<Record>("record", before, limit).await?;
+        // Many records with long histories would make a long answer that nobody has asked for.
+        records.iter_mut().for_each(|record| record.notes_history.clear());
         let next = if more { records.last().map(|record| record.id) } else { None };
         Ok(Page { records, next })
     }
@@ -100,8 +103,8 @@ impl Ledger {
         Ok((found, more))
     }
 
-    /// Replaces a record's notes and touches nothing else, whatever the record's status. With
-    /// `expected`, only if they are still at this version.
+    /// Replaces a record's notes, keeps what they were, and touches nothing else, whatever the record's
+    /// status. With `expected`, only if they are still at this version.
     ///
     /// # Errors
     /// If the table cannot be written.
@@ -110,40 +113,56 @@ impl Ledger {
         id: RecordId,
         notes: &Notes,
         expected: Option<u64>,
+        by: &str,
+        now: Timestamp,
     ) -> Result<Edit, Error> {
-        let doing = format!("saving the notes of record {id}");
-        let update = self
+        for attempt in 0_u32.. {
+            let Some(mut record) = self.record(id).await? else { return Ok(Edit::NotFound) };
+            if expected.is_some_and(|version| version != record.notes_version) {
+                return Ok(Edit::Changed(Box::new(record)));
+            }
+            let read = record.notes_version;
+            record.edit(notes.clone(), by, now);
+            match self.save_notes(&record, read).await {
+                Ok(saved) => return Ok(Edit::Saved(Box::new(saved))),
+                // Somebody else was faster, or a transaction that ends the record's operation is at it at
+                // this very moment: what is there now is looked at again.
+                Err(error) if matches!(error.kind, Kind::Conflict | Kind::Contended) && attempt < 9 => {
+                    tokio::time::sleep(pause(attempt)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::new(
+            Kind::Contended,
+            format!("saving the notes of record {id}"),
+            "it met other writers again and again",
+        ))
+    }
+
+    /// Writes what concerns the notes on the condition that they are still at the version `read`, and
+    /// returns the record as it is then.
+    async fn save_notes(&self, record: &Record, read: u64) -> Result<Record, Error> {
+        let doing = format!("saving the notes of record {}", record.id);
+        let answer = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key("record", &id.to_string())))
-            .update_expression("SET notes = :notes, notes_version = notes_version + :one")
-            .expression_attribute_values(":notes", to_value(notes)?)
-            .expression_attribute_values(":one", number(1))
-            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew);
-        let update = match expected {
-            Some(version) => update
-                .condition_expression("attribute_exists(pk) AND notes_version = :version")
-                .expression_attribute_values(":version", number(version)),
-            None => update.condition_expression("attribute_exists(pk)"),
-        };
-        // A transaction that ends the record's operation may be at it at this very moment.
-        for attempt in 0_u32.. {
-            let error = match update.clone().send().await {
-                Ok(answer) => {
-                    let none = || Error::corrupt(doing.clone(), "the table gave no record back");
-                    let item = answer.attributes.ok_or_else(none)?;
-                    return Ok(Edit::Saved(Box::new(from_item(item, &format!("record {id}"))?)));
-                }
-                Err(error) => Error::of(doing.clone(), error),
-            };
-            match error.kind {
-                Kind::Conflict => break,
-                Kind::Contended if attempt < 9 => tokio::time::sleep(pause(attempt)).await,
-                _ => return Err(error),
-            }
-        }
-        let record = self.record(id).await?;
-        Ok(record.map_or(Edit::NotFound, |record| Edit::Changed(Box::new(record))))
+            .set_key(Some(key("record", &record.id.to_string())))
+            .update_expression(
+                "SET notes = :notes, notes_version = :next, notes_edited = :edited, notes_history = :history",
+            )
+            .condition_expression("attribute_exists(pk) AND notes_version = :read")
+            .expression_attribute_values(":notes", to_value(&record.notes)?)
+            .expression_attribute_values(":next", number(record.notes_version))
+            .expression_attribute_values(":edited", to_value(&record.notes_edited)?)
+            .expression_attribute_values(":history", to_value(&record.notes_history)?)
+            .expression_attribute_values(":read", number(read))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
+            .send()
+            .await
+            .map_err(|error| Error::of(doing.clone(), error))?;
+        let none = || Error::corrupt(doing, "the table gave no record back");
+        from_item(answer.attributes.ok_or_else(none)?, &format!("record {}", record.id))
     }
 }
