@@ -114,7 +114,10 @@ function render() {
     dialogs?.confirmation.refresh(state, connection);
     openFailure();
   });
-  if ((state && records.isLoaded()) || cutOff()) document.body.removeAttribute("data-loading");
+  if (document.body.hasAttribute("data-loading") && ((state && records.isLoaded()) || cutOff())) {
+    document.body.removeAttribute("data-loading");
+    focusAgain();
+  }
 }
 
 function tell() {
@@ -427,4 +430,3 @@ table.watchEnd();
 followAddress(false);
 firstRecords = readRecords();
 watchState(onState, render);
-focusAgain();

@@ -98,7 +98,7 @@ export function whatToTell({ state, connection, ended, activity }) {
   if (ended?.status === "SUCCESS" && !isDismissed(ended.id)) found.push(success(ended, state));
   if (activity && !isDismissed(activity.id)) found.push(done(activity, state, connected));
   if (state.nightly.overdue && records.newestEnded()) found.push(overdue(state));
-  if (state.wrong_settings?.length) found.push(wrongSettings(state.wrong_settings));
+  if (state.wrong_settings.length > 0) found.push(wrongSettings(state.wrong_settings));
   return found;
 }
 

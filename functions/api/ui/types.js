@@ -44,7 +44,7 @@
  * @property {string | null} finished_at
  * @property {string} notes
  * @property {number} notes_version
- * @property {Edited | null} [notes_edited]
+ * @property {Edited | null} notes_edited
  * @property {string} requested_by
  * @property {string | null} restored_from
  * @property {string | null} safety_backup
@@ -97,7 +97,7 @@
  * @property {string} requested_by
  * @property {Stage[]} stages
  * @property {{key: string, size_bytes: number, file_name: string} | null} source_archive
- * @property {Purged | null} [purged]
+ * @property {Purged | null} purged
  * @property {Failure | null} failure
  */
 
@@ -179,7 +179,7 @@
  * @property {Operation | null} operation
  * @property {{on: boolean, since: string | null, message: string | null}} maintenance
  * @property {Nightly} nightly
- * @property {WrongSetting[]} [wrong_settings]
+ * @property {WrongSetting[]} wrong_settings
  * @property {{backup: number | null, restore: number | null, restart: number | null}} usual_seconds
  * @property {number} retention_days
  * @property {{name: string, role: string, signed_in: boolean}} user
