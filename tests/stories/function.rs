@@ -115,8 +115,8 @@ async fn one_signs_in_behind_api_gateway_and_the_start_does_not_pay_for_it() {
 
     // Each line of the log is JSON, and tells whose request it is.
     let output = function.output();
-    let lines = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-    let begun = lines.filter(|line| line["fields"]["message"] == "operation begun").next_back().unwrap();
+    let mut lines = output.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let begun = lines.rfind(|line| line["fields"]["message"] == "operation begun").unwrap();
     let span = &begun["span"];
     assert_eq!((&span["user"], &span["user_id"]), (&json!("Maya Lindqvist"), &json!("maya")), "{begun:#}");
     assert!(span["operation"].is_string() && span["request"].as_str().unwrap().len() == 36, "{begun:#}");

@@ -62,7 +62,13 @@ fn from_our_page(api: &Api, headers: &HeaderMap) -> Result<(), Problem> {
     let text = |value: &HeaderValue| value.to_str().map(str::to_owned).unwrap_or_default();
     let site = headers.get("sec-fetch-site");
     let ours = match headers.get(header::ORIGIN) {
-        Some(origin) => api.sign_in.is_ours(&text(origin)) && site.is_none_or(|site| site == "same-origin"),
+        Some(origin) => {
+            let origin = text(origin);
+            // On one machine, where Host names this machine or is refused, a forwarded port is ours too.
+            let host = headers.get(header::HOST).map(text).unwrap_or_default();
+            let addressed = !api.sign_in.demands_origin() && origin == format!("http://{host}");
+            (addressed || api.sign_in.is_ours(&origin)) && site.is_none_or(|site| site == "same-origin")
+        }
         None => site.map_or(!api.sign_in.demands_origin(), |site| site == "same-origin"),
     };
     if ours {

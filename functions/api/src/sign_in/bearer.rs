@@ -44,7 +44,8 @@ pub(crate) async fn person(
         token.parse().map_err(|_| Problem::wrong_token("it is no JWT that can be understood"))?;
     let claims =
         provider.claims(&token, Expected::BearerToken { audience }, now).await.map_err(|refusal| {
-            tracing::warn!("a bearer token was refused: {refusal}");
+            // As a value, which is quoted: the token’s own words, line breaks too, are in it.
+            tracing::warn!(reason = refusal.to_string(), "a bearer token was refused");
             match refusal {
                 Refusal::Token(error) => Problem::wrong_token(class(&error)),
                 Refusal::Unreachable(_) => Problem::provider_unreachable(),
