@@ -73,7 +73,7 @@ test("R8: somebody else changed the notes meanwhile; both texts are shown and ca
   await reads(notes(mine), "Theirs");
   assert.equal(await field.inputValue(), "Mine");
   await mine.keyboard.press("Control+Enter");
-  await reads(row(mine, record.id).getByRole("alert"), /Somebody else changed these notes\. Yours were not saved\./);
+  await reads(row(mine, record.id).getByRole("alert"), /changed these notes at \d\d:\d\d\. Yours were not saved\./);
   await reads(row(mine, record.id).locator("[data-part=their-text]"), "Theirs");
   assert.equal(await field.inputValue(), "Mine");
   await mine.getByRole("button", { name: "Join both" }).click();
