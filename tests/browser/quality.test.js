@@ -49,8 +49,9 @@ test("the page is light: under 40 KB of HTML, CSS and JavaScript and at most 12 
     const told = files.map(({ url, sizes }) => `${new URL(url).pathname} ${sizes.responseBodySize}`).join(", ");
     const atFirst = files.filter(({ url }) => first.includes(url)).reduce((sum, { sizes }) => sum + sizes.responseBodySize, 0);
     // German says the same in more letters.
-    assert.ok(atFirst < (locale === "de-DE" ? 42_000 : 40_000), `${atFirst} bytes: ${told}`);
-    assert.ok(weight < 48_000, `${weight} bytes with what comes later: ${told}`);
+    const [least, most] = locale === "de-DE" ? [42_000, 50_000] : [40_000, 48_000];
+    assert.ok(atFirst < least, `${atFirst} bytes: ${told}`);
+    assert.ok(weight < most, `${weight} bytes with what comes later: ${told}`);
     t.diagnostic(`${locale}: ${atFirst} bytes and ${first.length + icon} requests until the page is there, ${weight} bytes in all`);
     const policy = files[0].headers["content-security-policy"];
     assert.match(policy, /default-src 'none'/);
