@@ -96,6 +96,13 @@ function restoring(time, fields, safetyFields = {}) {
 const REACHED = NOW - 4 * MINUTE - 40 * SECOND;
 const failedStages = (...after) => [stage("backup", "done", REACHED, REACHED + 58 * SECOND), stage("restore", "failed", REACHED + 58 * SECOND, REACHED + 99 * SECOND), ...after];
 
+function empty() {
+  const told = library();
+  told.records = [];
+  told.state.nightly = nightly(NOW, "");
+  return told;
+}
+
 function stuck() {
   const told = restoring(REACHED, {
     status: "FAILED", put_back: false, finished_at: iso(NOW - 88 * SECOND), stages: failedStages(stage("put_back", "failed", REACHED + 99 * SECOND, REACHED + 192 * SECOND)),
@@ -117,7 +124,7 @@ const openRestore = (number = 1) => async (page) => {
 /** @type {{name: string, told: () => object, hash?: string, act?: (page: object, told: object) => Promise<void>, dialog?: boolean}[]} */
 export const STATES = [
   { name: "01-list", told: library, act: (page) => page.locator(`#r-${AUTUMN_ID}`).hover() },
-  { name: "02-empty", told: () => Object.assign(library(), { records: [], state: { ...library().state, nightly: nightly(NOW, "") } }) },
+  { name: "02-empty", told: empty },
   { name: "03-backup", told: backingUp },
   {
     name: "04-restore",
