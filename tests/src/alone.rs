@@ -16,6 +16,7 @@ use jiff::{SignedDuration, Timestamp};
 use nightkeep_cloud::{Begin, Beginning, Ledger};
 use nightkeep_domain::{
     activity::{Activity, ActivityKind},
+    actor::Actor,
     cause::Cause,
     identifier::{OperationId, RecordId},
     next::Settlement,
@@ -202,7 +203,7 @@ impl Alone {
             stopping: None,
         });
         let activity = (operation.kind == Kind::Purge)
-            .then(|| Activity::new(operation.record_id, ActivityKind::Purge, "alone".to_owned(), now));
+            .then(|| Activity::new(operation.record_id, ActivityKind::Purge, Actor::named("alone"), now));
         let beginning = Beginning {
             operation: &operation,
             records,
@@ -375,7 +376,7 @@ pub fn vanished() -> Settlement {
 pub fn aged(days: i64) -> (RecordId, Record) {
     let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
     let id = RecordId::new(at, entropy());
-    (id, Record::backup(id, Trigger::Scheduled, Notes::default(), "alone".to_owned(), at))
+    (id, Record::backup(id, Trigger::Scheduled, Notes::default(), Actor::named("alone"), at))
 }
 
 /// A name for an operation.

@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 use nightkeep_cloud::{Begin, Beginning};
 use nightkeep_domain::{
+    actor::Actor,
     cause::Cause,
     identifier::RecordId,
     operation::{Kind, Operation, Purged, Report, Restored},
@@ -288,7 +289,7 @@ async fn r10_failed_backups_restores_and_activities_expire_by_the_hundred_withou
     let (backup, safety) = (aged(75), aged(70));
     let restored = Restored { record: backup.0, snapshots: Vec::new(), safety_backup: safety.0 };
     let mut restore =
-        Record::restore(aged(70).0, &restored, safety.1.notes, "me".to_owned(), safety.1.created_at);
+        Record::restore(aged(70).0, &restored, safety.1.notes, Actor::named("me"), safety.1.created_at);
     restore.status = Status::Success;
     old.push(restore);
     let in_progress = ended(61, Status::InProgress);

@@ -8,7 +8,7 @@ use std::{
 };
 
 use aws_config::SdkConfig;
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::types::{ParameterHistory, ParameterType};
 use nightkeep_domain::settings::{NAMES, Settings, WrongSetting};
 use tokio::sync::Mutex;
 
@@ -116,7 +116,7 @@ impl SettingsStore {
         }
         let (settings, wrong) = Settings::parse(&values, &earlier);
         if let Some(before) = before {
-            log_changes(&before.values, &values);
+            self.log_changes(&before.values, &values).await;
         }
         if before.is_none_or(|before| before.in_force.wrong != wrong) {
             wrong.iter().for_each(|wrong| tracing::warn!(setting = wrong.name, "{wrong}"));
@@ -143,6 +143,11 @@ impl SettingsStore {
 
     /// The values that a setting had, newest first.
     async fn earlier(&self, name: &str) -> Result<Vec<String>, Error> {
+        Ok(self.history(name).await?.into_iter().filter_map(|version| version.value).collect())
+    }
+
+    /// A setting's versions, newest first.
+    async fn history(&self, name: &str) -> Result<Vec<ParameterHistory>, Error> {
         let mut versions = Vec::new();
         let path = format!("{}/{name}", self.path);
         let mut pages = self.client.get_parameter_history().name(&path).into_paginator().send();
@@ -151,21 +156,34 @@ impl SettingsStore {
             versions.extend(page.parameters.unwrap_or_default());
         }
         versions.sort_by_key(|version| Reverse(version.version));
-        Ok(versions.into_iter().filter_map(|version| version.value).collect())
+        Ok(versions)
     }
-}
 
-/// Says which settings have another value than when they were last read. Who changed them, and when, is
-/// known to Parameter Store.
-fn log_changes(before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
-    for name in NAMES {
-        let (was, is) = (before.get(name), now.get(name));
-        if was == is {
-            continue;
+    /// Says which settings have another value than when they were last read, and who changed them when, as
+    /// far as Parameter Store still knows.
+    async fn log_changes(&self, before: &BTreeMap<String, String>, now: &BTreeMap<String, String>) {
+        for name in NAMES {
+            let (was, is) = (before.get(name), now.get(name));
+            if was == is {
+                continue;
+            }
+            let newest = match self.history(name).await {
+                Ok(versions) => versions.into_iter().next(),
+                // It was removed, and its history with it.
+                Err(error) if error.kind == Kind::NotFound => None,
+                Err(error) => {
+                    tracing::warn!("who changed the setting {name} is not known: {error}");
+                    None
+                }
+            };
+            let by = newest.as_ref().and_then(|version| version.last_modified_user()).unwrap_or("unknown");
+            let at =
+                newest.as_ref().and_then(|version| version.last_modified_date()).map(ToString::to_string);
+            let at = at.unwrap_or_else(|| "unknown".to_owned());
+            let cut = |value: Option<&String>| {
+                value.map_or_else(|| "not set".to_owned(), |value| value.chars().take(100).collect())
+            };
+            tracing::info!(setting = name, was = cut(was), is = cut(is), by, at, "a setting was changed");
         }
-        let cut = |value: Option<&String>| {
-            value.map_or_else(|| "not set".to_owned(), |value| value.chars().take(100).collect())
-        };
-        tracing::info!(setting = name, was = cut(was), is = cut(is), "a setting was changed");
     }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    actor::Actor,
     cause::Failure,
     identifier::RecordId,
     operation::{Purged, SourceArchive, Stage},
@@ -25,8 +26,11 @@ pub struct Activity {
     pub created_at: Timestamp,
     /// When it ended, unless it is in progress.
     pub finished_at: Option<Timestamp>,
-    /// Who asked for it.
+    /// Who asked for it: their name.
     pub requested_by: String,
+    /// What the provider knows them by, whatever their name is; null if nobody had to sign in.
+    #[serde(default)]
+    pub requested_by_id: Option<String>,
     /// The stages of its operation, as they went.
     pub stages: Vec<Stage>,
     /// Of a source archive that succeeded: where it is.
@@ -54,14 +58,15 @@ pub enum ActivityKind {
 
 impl Activity {
     /// An activity that is about to begin.
-    pub fn new(id: RecordId, kind: ActivityKind, requested_by: String, now: Timestamp) -> Self {
+    pub fn new(id: RecordId, kind: ActivityKind, requested_by: Actor, now: Timestamp) -> Self {
         Self {
             id,
             kind,
             status: Status::InProgress,
             created_at: now,
             finished_at: None,
-            requested_by,
+            requested_by: requested_by.name,
+            requested_by_id: requested_by.id,
             stages: Vec::new(),
             source_archive: None,
             purged: None,

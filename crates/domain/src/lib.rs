@@ -6,6 +6,7 @@
 //! as a value.
 
 pub mod activity;
+pub mod actor;
 pub mod application;
 pub mod cause;
 pub mod confirmation;

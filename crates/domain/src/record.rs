@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
+    actor::Actor,
     cause::Failure,
     identifier::RecordId,
     notes::Notes,
@@ -36,8 +37,11 @@ pub struct Record {
     /// What the notes were before, newest first. Only a single record that is asked for brings it along.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes_history: Vec<OlderNotes>,
-    /// Who asked for it.
+    /// Who asked for it: their name.
     pub requested_by: String,
+    /// What the provider knows them by, whatever their name is; null if nobody had to sign in.
+    #[serde(default)]
+    pub requested_by_id: Option<String>,
     /// Of a restore: the backup that it restored.
     pub restored_from: Option<RecordId>,
     /// Of a restore: the backup that was made before it.
@@ -63,6 +67,9 @@ pub struct Record {
 pub struct Edited {
     /// Their name.
     pub by: String,
+    /// What the provider knows them by; null if nobody had to sign in.
+    #[serde(default)]
+    pub by_id: Option<String>,
     /// When.
     pub at: Timestamp,
 }
@@ -74,6 +81,9 @@ pub struct OlderNotes {
     pub notes: Notes,
     /// Who wrote it.
     pub by: String,
+    /// What the provider knows them by; null if nobody had to sign in.
+    #[serde(default)]
+    pub by_id: Option<String>,
     /// When they wrote it.
     pub at: Timestamp,
 }
@@ -154,13 +164,7 @@ impl OlderNotes {
 
 impl Record {
     /// A record of a backup that is about to begin.
-    pub fn backup(
-        id: RecordId,
-        trigger: Trigger,
-        notes: Notes,
-        requested_by: String,
-        now: Timestamp,
-    ) -> Self {
+    pub fn backup(id: RecordId, trigger: Trigger, notes: Notes, requested_by: Actor, now: Timestamp) -> Self {
         Self {
             id,
             kind: RecordKind::Backup,
@@ -172,7 +176,8 @@ impl Record {
             notes_version: 1,
             notes_edited: None,
             notes_history: Vec::new(),
-            requested_by,
+            requested_by: requested_by.name,
+            requested_by_id: requested_by.id,
             restored_from: None,
             safety_backup: None,
             put_back: None,
@@ -189,7 +194,7 @@ impl Record {
         id: RecordId,
         restored: &Restored,
         notes: Notes,
-        requested_by: String,
+        requested_by: Actor,
         now: Timestamp,
     ) -> Self {
         Self {
@@ -202,16 +207,23 @@ impl Record {
 
     /// Replaces the notes and keeps what they were, newest first: at most [`OlderNotes::MOST`] texts of
     /// [`OlderNotes::MOST_BYTES`] together, so that the record stays well within what the table takes.
-    pub fn edit(&mut self, notes: Notes, by: &str, at: Timestamp) {
-        let edited = self.notes_edited.replace(Edited { by: by.to_owned(), at });
+    ///
+    /// Returns whether anything has changed: the same text again is no new version.
+    pub fn edit(&mut self, notes: Notes, by: &Actor, at: Timestamp) -> bool {
+        if notes == self.notes {
+            return false;
+        }
+        let Actor { name, id } = by.clone();
+        let edited = self.notes_edited.replace(Edited { by: name, by_id: id, at });
         let older = std::mem::replace(&mut self.notes, notes);
         self.notes_version += 1;
         // Notes that were never written are no older version of them.
-        if let Some(Edited { by, at }) = edited {
-            self.notes_history.insert(0, OlderNotes { notes: older, by, at });
-        } else if !older.as_str().is_empty() {
-            let (by, at) = (self.requested_by.clone(), self.created_at);
-            self.notes_history.insert(0, OlderNotes { notes: older, by, at });
+        let written = edited.or_else(|| {
+            let (by, by_id) = (self.requested_by.clone(), self.requested_by_id.clone());
+            (!older.as_str().is_empty()).then_some(Edited { by, by_id, at: self.created_at })
+        });
+        if let Some(Edited { by, by_id, at }) = written {
+            self.notes_history.insert(0, OlderNotes { notes: older, by, by_id, at });
         }
         let mut bytes = 0;
         let mut fits = |older: &OlderNotes| {
@@ -220,6 +232,7 @@ impl Record {
         };
         let kept = self.notes_history.iter().take(OlderNotes::MOST).take_while(|older| fits(older)).count();
         self.notes_history.truncate(kept);
+        true
     }
 
     /// Whether it can be restored (R5).
@@ -238,11 +251,15 @@ mod tests {
 
     fn record(notes: &str) -> Record {
         let (id, notes) = (RecordId::new(at(0), [0; 10]), Notes::new(notes).unwrap());
-        Record::backup(id, Trigger::Manual, notes, "Maya".to_owned(), at(0))
+        Record::backup(id, Trigger::Manual, notes, actor("Maya"), at(0))
+    }
+
+    fn actor(name: &str) -> Actor {
+        Actor { name: name.to_owned(), id: Some(format!("{name}’s id")) }
     }
 
     fn edit(record: &mut Record, notes: &str, by: &str, second: i64) {
-        record.edit(Notes::new(notes).unwrap(), by, at(second));
+        assert!(record.edit(Notes::new(notes).unwrap(), &actor(by), at(second)));
     }
 
     #[test]
@@ -253,9 +270,21 @@ mod tests {
         edit(&mut record, "third", "Jonas", 3);
         let history: Vec<_> =
             record.notes_history.iter().map(|old| (old.notes.as_str(), old.by.as_str(), old.at)).collect();
+        assert!(record.notes_history.iter().all(|old| old.by_id == actor(&old.by).id));
         assert_eq!(history, [("", "Maya", at(2)), ("second", "Jonas", at(1)), ("first", "Maya", at(0))]);
-        assert_eq!(record.notes_edited, Some(Edited { by: "Jonas".to_owned(), at: at(3) }));
+        assert_eq!(
+            record.notes_edited,
+            Some(Edited { by: "Jonas".to_owned(), by_id: actor("Jonas").id, at: at(3) })
+        );
         assert_eq!((record.notes.as_str(), record.notes_version), ("third", 4));
+    }
+
+    #[test]
+    fn the_same_text_again_changes_nothing() {
+        let mut record = record("first");
+        let before = record.clone();
+        assert!(!record.edit(Notes::new("first").unwrap(), &actor("Jonas"), at(1)));
+        assert_eq!(record, before);
     }
 
     #[test]
@@ -278,10 +307,10 @@ mod tests {
 
     #[test]
     fn a_record_never_outgrows_the_table_however_long_its_notes_are() {
-        let longest = "\u{1f3f0}".repeat(Notes::LONGEST);
-        let mut record = record(&longest);
+        let longest = ["\u{1f3f0}", "\u{1f56f}"].map(|character| character.repeat(Notes::LONGEST));
+        let mut record = record(&longest[0]);
         for number in 1..30 {
-            edit(&mut record, &longest, "Jonas", number);
+            edit(&mut record, &longest[usize::from(number % 2 == 1)], "Jonas", number);
             assert!(serde_json::to_vec(&record).unwrap().len() < 200_000);
         }
         assert_eq!(record.notes_history.len(), 2);

@@ -9,10 +9,10 @@ use std::{fmt, future::Future, sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::{
     Router,
-    extract::Request,
-    http::{StatusCode, header},
+    extract::{Request, State},
+    http::{Method, StatusCode, header},
     middleware::{self, Next},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     serve::ListenerExt,
 };
 use jiff::Timestamp;
@@ -32,13 +32,16 @@ const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
 /// How long it rests after a first failure; twice as long after each further one.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// Serves the api and the page on `listener` until `shutdown` resolves.
+/// Serves the api and the page on `listener` until `shutdown` resolves. With a `home`, browsers that come by
+/// another name of this machine are sent there: a sign-in ends where the provider was told to send them,
+/// and cookies don't follow from one name to the other.
 ///
 /// # Errors
 /// If the listener fails.
 pub(crate) async fn serve(
     listener: TcpListener,
     router: Router,
+    home: Option<String>,
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<()> {
     let listener = listener.tap_io(|socket| {
@@ -46,7 +49,7 @@ pub(crate) async fn serve(
             tracing::debug!("setting TCP_NODELAY: {error}");
         }
     });
-    axum::serve(listener, router.layer(middleware::from_fn(addressed_to_us)))
+    axum::serve(listener, router.layer(middleware::from_fn_with_state(home, addressed_to_us)))
         .with_graceful_shutdown(shutdown)
         .await
         .context("serving the page")
@@ -54,11 +57,16 @@ pub(crate) async fn serve(
 
 /// Nobody signs in on one machine, so a page from elsewhere that has its name lead to this address must
 /// not be taken for ours: requests have to name this machine.
-async fn addressed_to_us(request: Request, next: Next) -> Response {
+async fn addressed_to_us(State(home): State<Option<String>>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if matches!(name, "127.0.0.1" | "localhost") {
-        return next.run(request).await;
+    match (name, home) {
+        ("localhost", Some(home)) if request.method() == Method::GET => {
+            let place = request.uri().path_and_query().map_or("/", |place| place.as_str());
+            return Redirect::temporary(&format!("{home}{place}")).into_response();
+        }
+        ("127.0.0.1" | "localhost", _) => return next.run(request).await,
+        _ => {}
     }
     (StatusCode::MISDIRECTED_REQUEST, "Nightkeep answers to 127.0.0.1 and localhost only\n").into_response()
 }

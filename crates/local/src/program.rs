@@ -138,11 +138,12 @@ pub async fn run(options: Options) -> anyhow::Result<()> {
     let scheduler = Scheduler { ledger: ledger.clone(), settings: settings.clone(), metrics };
     let archives = Archives::new(&clients.config(addresses.s3), names::BUCKET);
     let secrets = Secrets::new(&clients.config(addresses.ssm), names::PARAMETERS);
+    let home = provider.oidc_issuer.is_some().then(|| format!("http://{address}"));
     let sign_in = provider.sign_in(address, secrets).map_err(|error| Refused(format!("{error:#}")))?;
     let router = nightkeep_api::router(Api { ledger, archives, settings, sign_in, clock: Timestamp::now });
     let mut functions = JoinSet::new();
     let told = || ended(functions_told.clone());
-    functions.spawn(functions::serve(page, router, told()));
+    functions.spawn(functions::serve(page, router, home, told()));
     let driven = functions::drive(worker, wake, told());
     functions.spawn(async move {
         driven.await;

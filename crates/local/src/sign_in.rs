@@ -27,32 +27,20 @@ pub struct Provider {
     #[arg(
         long,
         value_name = "SCOPES",
-        default_value = "profile,email",
-        value_delimiter = ',',
+        default_value = "profile email",
+        value_delimiter = ' ',
         requires = "oidc_issuer"
     )]
     pub oidc_scopes: Vec<String>,
     /// The claim that names one's groups
     #[arg(long, value_name = "CLAIM", default_value = "groups", requires = "oidc_issuer")]
     pub oidc_role_claim: String,
-    /// The groups whose members may see everything
-    #[arg(
-        long,
-        value_name = "GROUPS",
-        default_value = "nightkeep-viewers",
-        value_delimiter = ',',
-        requires = "oidc_issuer"
-    )]
-    pub oidc_viewers: Vec<String>,
-    /// The groups whose members may do everything
-    #[arg(
-        long,
-        value_name = "GROUPS",
-        default_value = "nightkeep-operators",
-        value_delimiter = ',',
-        requires = "oidc_issuer"
-    )]
-    pub oidc_operators: Vec<String>,
+    /// The groups whose members may see everything, separated by commas; names with commas as a JSON list
+    #[arg(long, value_name = "GROUPS", default_value = "nightkeep-viewers", requires = "oidc_issuer")]
+    pub oidc_viewers: String,
+    /// The groups whose members may do everything, likewise
+    #[arg(long, value_name = "GROUPS", default_value = "nightkeep-operators", requires = "oidc_issuer")]
+    pub oidc_operators: String,
     /// Whom somebody without a role may ask for one
     #[arg(
         long,
@@ -76,8 +64,8 @@ impl Provider {
         };
         let groups = Groups {
             claim: self.oidc_role_claim,
-            viewers: self.oidc_viewers,
-            operators: self.oidc_operators,
+            viewers: Groups::names(&self.oidc_viewers)?,
+            operators: Groups::names(&self.oidc_operators)?,
         };
         let config = Config {
             url,

@@ -218,6 +218,7 @@ impl Ssm {
             "Value": if sealed { SEALED } else { &parameter.value },
             "Version": parameter.version,
             "LastModifiedDate": parameter.changed_at.as_millisecond() as f64 / 1000.0,
+            "LastModifiedUser": "arn:aws:iam::000000000000:root",
             "ARN": format!("arn:aws:ssm:{}:000000000000:parameter/{}", self.region, name.trim_start_matches('/')),
             "DataType": "text",
         })

@@ -2,7 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{Json, extract::State};
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, header},
+};
 use jiff::Timestamp;
 use nightkeep_domain::{
     activity::{Activity, ActivityKind},
@@ -85,7 +89,7 @@ pub(crate) async fn source_archive(
     State(api): State<Arc<Api>>,
     _: Viewer,
     Segment(id): Segment,
-) -> Result<Json<SourceArchiveView>, Problem> {
+) -> Result<([(HeaderName, &'static str); 1], Json<SourceArchiveView>), Problem> {
     let found = api.ledger.activity(record_id(&id)?).await?;
     let activity = found.filter(|activity| activity.kind == ActivityKind::SourceArchive);
     let activity = activity.ok_or_else(|| Problem::no_such_record(&id))?;
@@ -96,7 +100,7 @@ pub(crate) async fn source_archive(
         }
         Some(_) | None => None,
     };
-    Ok(Json(SourceArchiveView {
+    let view = SourceArchiveView {
         id: activity.id,
         status: activity.status,
         created_at: activity.created_at,
@@ -105,5 +109,7 @@ pub(crate) async fn source_archive(
         expires_at: link.as_ref().map(|link| link.expires_at),
         url: link.map(|link| link.url),
         failure: activity.failure,
-    }))
+    };
+    // Whoever has the link can download.
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(view)))
 }

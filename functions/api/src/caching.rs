@@ -12,12 +12,14 @@ use axum::{
 
 use crate::problem::Problem;
 
-/// Adds an ETag to every successful answer to a GET, and answers 304 to who has it already.
+/// Adds an ETag to every successful answer to a GET, and answers 304 to who has it already; except where
+/// the handler has said itself how the answer may be kept.
 pub(crate) async fn etag(request: Request, next: Next) -> Response {
     let known = request.headers().get(header::IF_NONE_MATCH).cloned();
     let get = request.method() == Method::GET;
     let response = next.run(request).await;
-    if !get || response.status() != StatusCode::OK {
+    let unchecked = response.headers().contains_key(header::CACHE_CONTROL);
+    if !get || response.status() != StatusCode::OK || unchecked {
         return response;
     }
     let (mut parts, body) = response.into_parts();

@@ -123,7 +123,7 @@ pub(crate) async fn end_maintenance(
     let activity = Activity {
         status: Status::Success,
         finished_at: Some(now),
-        ..Activity::new(id, ActivityKind::EndMaintenance, user.name.clone(), now)
+        ..Activity::new(id, ActivityKind::EndMaintenance, user.actor(), now)
     };
     match api.ledger.end_maintenance(&used, &activity).await? {
         Begin::Busy(operation) => {

@@ -26,24 +26,27 @@ async fn main() -> Result<(), lambda_http::Error> {
 
 fn sign_in() -> anyhow::Result<Config> {
     let groups = Groups {
-        claim: variable("NIGHTKEEP_OIDC_ROLE_CLAIM").unwrap_or_else(|_| "groups".to_owned()),
-        viewers: list(env::var("NIGHTKEEP_OIDC_VIEWERS").as_deref().unwrap_or("nightkeep-viewers")),
-        operators: list(env::var("NIGHTKEEP_OIDC_OPERATORS").as_deref().unwrap_or("nightkeep-operators")),
+        claim: optional("NIGHTKEEP_OIDC_ROLE_CLAIM", "groups"),
+        viewers: Groups::names(&optional("NIGHTKEEP_OIDC_VIEWERS", "nightkeep-viewers"))?,
+        operators: Groups::names(&optional("NIGHTKEEP_OIDC_OPERATORS", "nightkeep-operators"))?,
     };
     Ok(Config {
         url: variable("NIGHTKEEP_URL")?,
         issuer: variable("NIGHTKEEP_OIDC_ISSUER")?,
         client_id: variable("NIGHTKEEP_OIDC_CLIENT_ID")?,
         audience: variable("NIGHTKEEP_OIDC_AUDIENCE").ok(),
-        scopes: list(env::var("NIGHTKEEP_OIDC_SCOPES").as_deref().unwrap_or("profile,email")),
+        scopes: optional("NIGHTKEEP_OIDC_SCOPES", "profile email")
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
         groups,
-        contact: variable("NIGHTKEEP_CONTACT").unwrap_or_else(|_| "whoever looks after Nightkeep".to_owned()),
+        contact: optional("NIGHTKEEP_CONTACT", "whoever looks after Nightkeep"),
     })
 }
 
-/// The parts of a text with commas.
-fn list(text: &str) -> Vec<String> {
-    text.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+/// What is used unless the environment says otherwise.
+fn optional(name: &str, usual: &str) -> String {
+    env::var(name).unwrap_or_else(|_| usual.to_owned())
 }
 
 fn variable(name: &str) -> anyhow::Result<String> {

@@ -71,9 +71,10 @@ pub(crate) async fn back_up(
     Body(body): Body<BackupBody>,
 ) -> Result<Response, Problem> {
     let notes = Notes::new(&body.notes)?;
-    let (now, user) = ((api.clock)(), user.name);
-    let mut record = Record::backup(RecordId::new(now, random()?), Trigger::Manual, notes, user.clone(), now);
-    let operation = Operation::new(OperationId::new(now, random()?), Kind::Backup, record.id, user, now);
+    let now = (api.clock)();
+    let id = RecordId::new(now, random()?);
+    let mut record = Record::backup(id, Trigger::Manual, notes, user.actor(), now);
+    let operation = Operation::new(OperationId::new(now, random()?), Kind::Backup, id, user.name, now);
     record.stages.clone_from(&operation.stages);
     begin(&api, &operation, std::slice::from_ref(&record), None, None).await?;
     Ok(accepted("records", record.id, RecordView::new(record)))
@@ -102,9 +103,10 @@ pub(crate) async fn restore(
     let safety_backup = RecordId::new(now, random()?);
     let id = RecordId::new(later(now), random()?);
     let restored = Restored { record: backup.id, snapshots: backup.snapshots, safety_backup };
-    let mut record = Record::restore(id, &restored, notes, user.name.clone(), now);
-    let mut safety = Record::backup(safety_backup, Trigger::Safety, Notes::default(), user.name.clone(), now);
-    let mut operation = Operation::new(OperationId::new(now, random()?), Kind::Restore, id, user.name, now);
+    let mut record = Record::restore(id, &restored, notes, user.actor(), now);
+    let mut safety = Record::backup(safety_backup, Trigger::Safety, Notes::default(), user.actor(), now);
+    let mut operation =
+        Operation::new(OperationId::new(now, random()?), Kind::Restore, id, user.name.clone(), now);
     operation.restored = Some(restored);
     record.stages.clone_from(&operation.stages);
     safety.stages = operation.stages[..1].to_vec();
@@ -163,9 +165,10 @@ fn activity(
     kind: Kind,
     activity: ActivityKind,
 ) -> Result<(Operation, Activity), Problem> {
-    let (now, user) = ((api.clock)(), user.name.clone());
-    let mut activity = Activity::new(RecordId::new(now, random()?), activity, user.clone(), now);
-    let operation = Operation::new(OperationId::new(now, random()?), kind, activity.id, user, now);
+    let now = (api.clock)();
+    let mut activity = Activity::new(RecordId::new(now, random()?), activity, user.actor(), now);
+    let name = user.name.clone();
+    let operation = Operation::new(OperationId::new(now, random()?), kind, activity.id, name, now);
     activity.stages.clone_from(&operation.stages);
     Ok((operation, activity))
 }

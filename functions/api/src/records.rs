@@ -154,7 +154,7 @@ pub(crate) async fn edit(
     let record_id = record_id(&id)?;
     let expected = expected_version(&headers)?;
     let notes = Notes::new(&body.notes)?;
-    match api.ledger.edit_notes(record_id, &notes, expected, &user.name, (api.clock)()).await? {
+    match api.ledger.edit_notes(record_id, &notes, expected, &user.actor(), (api.clock)()).await? {
         Edit::Saved(record) => {
             tracing::info!(record = %id, "notes edited");
             Ok(Json(RecordView::new(*record)))

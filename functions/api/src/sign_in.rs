@@ -20,12 +20,20 @@ pub(crate) mod routes;
 mod seal;
 mod session;
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, HeaderValue};
 use jiff::Timestamp;
 use nightkeep_cloud::Secrets;
+use serde::de::DeserializeOwned;
 
 use self::{
-    config::Checked, cookies::Cookie, keyring::Keyring, person::Person, provider::Provider, seal::Purpose,
+    config::Checked,
+    cookies::Cookie,
+    keyring::{Keyring, Ring},
+    person::Person,
+    provider::Provider,
+    seal::Purpose,
     session::Session,
 };
 pub use self::{config::Config, person::Groups};
@@ -33,6 +41,10 @@ use crate::{
     problem::Problem,
     user::{Role, User},
 };
+
+/// A page that nobody has touched for a while says so with what it asks by itself: otherwise a page that
+/// was left open would keep its session for as long as it is open.
+const UNATTENDED: &str = "nightkeep-unattended";
 
 /// How users are told apart.
 #[derive(Debug)]
@@ -138,20 +150,32 @@ impl Door {
         now: Timestamp,
     ) -> Result<(Session, Option<HeaderValue>), Problem> {
         let text = Cookie::Session.read(headers).ok_or_else(Problem::signed_out)?;
-        let mut ring = self.keyring.ring(now).await?;
-        let mut opened = ring.keys.open::<Session>(Purpose::Session, text);
-        if opened.is_none() {
-            ring = self.keyring.newest(now).await?;
-            opened = ring.keys.open(Purpose::Session, text);
-        }
+        let (opened, ring) = self.open::<Session>(Purpose::Session, text, now).await?;
         let ended =
             Cookie::Ended.read(headers).and_then(|text| Timestamp::from_second(text.parse().ok()?).ok());
         let session = opened.filter(|session| session.stands(ended, now)).ok_or_else(Problem::signed_out)?;
-        let renewed = session.renewed(now).and_then(|renewed| {
-            let sealed = ring.keys.seal(Purpose::Session, &renewed)?;
-            Cookie::Session.set(&sealed, renewed.rest(now))
-        });
+        let renewed =
+            session.renewed(now).filter(|_| !headers.contains_key(UNATTENDED)).and_then(|renewed| {
+                let sealed = ring.keys.seal(Purpose::Session, &renewed)?;
+                Cookie::Session.set(&sealed, renewed.rest(now))
+            });
         Ok((session, renewed))
+    }
+
+    /// What a cookie holds, and the keys with which it was looked at. Another function may have sealed it
+    /// with a newer key than is known here.
+    async fn open<T: DeserializeOwned>(
+        &self,
+        purpose: Purpose,
+        text: &str,
+        now: Timestamp,
+    ) -> Result<(Option<T>, Arc<Ring>), Problem> {
+        let ring = self.keyring.ring(now).await?;
+        if let Some(opened) = ring.keys.open(purpose, text) {
+            return Ok((Some(opened), ring));
+        }
+        let newest = self.keyring.newest(now).await?;
+        Ok((newest.keys.open(purpose, text), newest))
     }
 
     fn user(&self, person: Person) -> Result<User, Problem> {

@@ -4,6 +4,7 @@
 //! the gate (`gate`), which alone finds out who is asking.
 
 use axum::{extract::FromRequestParts, http::request::Parts};
+use nightkeep_domain::actor::Actor;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,6 +31,13 @@ pub(crate) enum Role {
     Viewer,
     /// Do everything.
     Operator,
+}
+
+impl User {
+    /// As it is written down what they did.
+    pub(crate) fn actor(&self) -> Actor {
+        Actor { name: self.name.clone(), id: self.signed_in.then(|| self.id.clone()) }
+    }
 }
 
 impl Role {

@@ -34,6 +34,14 @@ export class Problem extends Error {
 /** No answer came: whether the server did anything is not known. */
 export class Unreachable extends Error {}
 
+/** Milliseconds without a touch after which what the page asks by itself no longer keeps the session. */
+const ATTENDED = 60_000;
+
+let touchedAt = Date.now();
+for (const event of ["pointermove", "click", "keydown", "wheel", "visibilitychange"]) {
+  addEventListener(event, () => (touchedAt = Date.now()), { capture: true, passive: true });
+}
+
 /**
  * @param {string} method
  * @param {string} path
@@ -41,6 +49,7 @@ export class Unreachable extends Error {}
  */
 async function request(method, path, { body, headers = {} } = {}) {
   if (body) headers["content-type"] = "application/json";
+  if (Date.now() - touchedAt > ATTENDED) headers["nightkeep-unattended"] = "1";
   let response, text;
   try {
     response = await fetch(path, {

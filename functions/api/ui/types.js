@@ -46,6 +46,7 @@
  * @property {number} notes_version
  * @property {Edited | null} notes_edited
  * @property {string} requested_by
+ * @property {string | null} [requested_by_id] what the provider knows them by
  * @property {string | null} restored_from
  * @property {string | null} safety_backup
  * @property {boolean | null} put_back
@@ -59,6 +60,7 @@
 /**
  * @typedef {object} Edited who changed the notes last, and when
  * @property {string} by
+ * @property {string | null} [by_id] what the provider knows them by
  * @property {string} at
  */
 
@@ -66,6 +68,7 @@
  * @typedef {object} OlderNotes notes as they were, who had written them, and when
  * @property {string} notes
  * @property {string} by
+ * @property {string | null} [by_id] what the provider knows them by
  * @property {string} at
  */
 
@@ -95,6 +98,7 @@
  * @property {string} created_at
  * @property {string | null} finished_at
  * @property {string} requested_by
+ * @property {string | null} [requested_by_id] what the provider knows them by
  * @property {Stage[]} stages
  * @property {{key: string, size_bytes: number, file_name: string} | null} source_archive
  * @property {Purged | null} purged

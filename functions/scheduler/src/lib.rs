@@ -11,6 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use nightkeep_cloud::{Begin, Beginning, Error, Ledger, Metrics, SettingsStore};
 use nightkeep_domain::{
     activity::{Activity, ActivityKind},
+    actor::Actor,
     cause::Failure,
     identifier::{OperationId, RecordId},
     notes::Notes,
@@ -71,11 +72,11 @@ impl Scheduler {
         settings: &Settings,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let requested_by = REQUESTED_BY.to_owned();
         let id = RecordId::new(now, random()?);
-        let mut record = Record::backup(id, Trigger::Scheduled, Notes::default(), requested_by.clone(), now);
+        let by = Actor::named(REQUESTED_BY);
         let mut operation =
-            Operation::new(OperationId::new(now, random()?), Kind::Backup, id, requested_by, now);
+            Operation::new(OperationId::new(now, random()?), Kind::Backup, id, by.name.clone(), now);
+        let mut record = Record::backup(id, Trigger::Scheduled, Notes::default(), by, now);
         operation.night = Some(date);
         record.stages.clone_from(&operation.stages);
         self.begin(&operation, &[record], None, state, settings).await
@@ -94,11 +95,11 @@ impl Scheduler {
             self.ledger.nothing_expired(date).await?;
             return Ok(true);
         }
-        let requested_by = REQUESTED_BY.to_owned();
         let id = RecordId::new(now, random()?);
-        let mut activity = Activity::new(id, ActivityKind::Purge, requested_by.clone(), now);
+        let by = Actor::named(REQUESTED_BY);
         let mut operation =
-            Operation::new(OperationId::new(now, random()?), Kind::Purge, id, requested_by, now);
+            Operation::new(OperationId::new(now, random()?), Kind::Purge, id, by.name.clone(), now);
+        let mut activity = Activity::new(id, ActivityKind::Purge, by, now);
         operation.night = Some(date);
         activity.stages.clone_from(&operation.stages);
         self.begin(&operation, &[], Some(&activity), state, settings).await
@@ -149,7 +150,7 @@ impl Scheduler {
     ) -> Result<bool, Error> {
         let id = RecordId::new(now, random()?);
         let notes = Notes::default();
-        let mut record = Record::backup(id, Trigger::Scheduled, notes, REQUESTED_BY.to_owned(), now);
+        let mut record = Record::backup(id, Trigger::Scheduled, notes, Actor::named(REQUESTED_BY), now);
         record.status = Status::Failed;
         record.finished_at = Some(now);
         let happened = failure.happened.clone();

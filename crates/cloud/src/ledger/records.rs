@@ -1,7 +1,7 @@
 //! The records: one by its id, a page of them newest first, and their notes.
 
 use jiff::Timestamp;
-use nightkeep_domain::{identifier::RecordId, notes::Notes, record::Record};
+use nightkeep_domain::{actor::Actor, identifier::RecordId, notes::Notes, record::Record};
 
 use serde::de::DeserializeOwned;
 
@@ -113,7 +113,7 @@ impl Ledger {
         id: RecordId,
         notes: &Notes,
         expected: Option<u64>,
-        by: &str,
+        by: &Actor,
         now: Timestamp,
     ) -> Result<Edit, Error> {
         for attempt in 0_u32.. {
@@ -122,7 +122,9 @@ impl Ledger {
                 return Ok(Edit::Changed(Box::new(record)));
             }
             let read = record.notes_version;
-            record.edit(notes.clone(), by, now);
+            if !record.edit(notes.clone(), by, now) {
+                return Ok(Edit::Saved(Box::new(record)));
+            }
             match self.save_notes(&record, read).await {
                 Ok(saved) => return Ok(Edit::Saved(Box::new(saved))),
                 // Somebody else was faster, or a transaction that ends the record's operation is at it at

@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use nightkeep_api::{Api, SignIn};
 use nightkeep_cloud::{Archives, Ledger, Metrics, SettingsStore};
 use nightkeep_domain::{
+    actor::Actor,
     identifier::RecordId,
     notes::Notes,
     record::{Record, Size, Status, Trigger},
@@ -68,7 +69,7 @@ fn filled(folder: &std::path::Path, count: u64, newest: Timestamp) -> Counted {
             let at = newest - every * i32::try_from(number).unwrap();
             let id = RecordId::new(at, [7; 10]);
             let mut record =
-                Record::backup(id, Trigger::Scheduled, Notes::default(), "Nightkeep".to_owned(), at);
+                Record::backup(id, Trigger::Scheduled, Notes::default(), Actor::named("Nightkeep"), at);
             record.status = Status::Success;
             record.finished_at = Some(at);
             record.size = Some(Size { total_bytes: 1, added_bytes: 1, files: 1 });

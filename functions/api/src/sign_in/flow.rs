@@ -34,6 +34,9 @@ use super::{
 /// How long somebody may take to sign in at the provider.
 const PATIENCE: SignedDuration = SignedDuration::from_mins(10);
 
+/// How long a browser remembers when it signed out, in seconds: no session lasts longer.
+const DAY: i64 = 24 * 60 * 60;
+
 /// The longest hint that is kept, in bytes: browsers drop cookies above 4096.
 const LONGEST_HINT: usize = 2700;
 
@@ -111,8 +114,8 @@ impl Door {
         another: bool,
         now: Timestamp,
     ) -> Result<Onward, Notice> {
-        let metadata = self.provider.metadata(now).await.map_err(|_| Notice::unreachable())?;
-        let ring = self.keyring.ring(now).await.map_err(|_| Notice::broken())?;
+        let metadata = self.provider.metadata(now).await.map_err(|_| Notice::Unreachable)?;
+        let ring = self.keyring.ring(now).await.map_err(|_| Notice::Broken)?;
         let client = self.client(&metadata, ring.client_secret.as_deref())?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let mut request = client
@@ -134,7 +137,7 @@ impl Door {
             to: place::within(to),
             until: now.saturating_add(PATIENCE).unwrap_or(now),
         };
-        let sealed = ring.keys.seal(Purpose::Transaction, &transaction).ok_or_else(Notice::broken)?;
+        let sealed = ring.keys.seal(Purpose::Transaction, &transaction).ok_or(Notice::Broken)?;
         let cookies = vec![Cookie::Transaction.set(&sealed, PATIENCE.as_secs())];
         Ok(Onward { to: url.to_string(), cookies })
     }
@@ -147,21 +150,21 @@ impl Door {
         settings: &Settings,
         now: Timestamp,
     ) -> Result<Finished, Notice> {
-        let ring = self.keyring.ring(now).await.map_err(|_| Notice::broken())?;
-        let begun = Cookie::Transaction
-            .read(headers)
-            .and_then(|text| ring.keys.open::<Transaction>(Purpose::Transaction, text))
+        let text = Cookie::Transaction.read(headers).unwrap_or_default();
+        let opened = self.open::<Transaction>(Purpose::Transaction, text, now).await;
+        let (begun, ring) = opened.map_err(|_| Notice::Broken)?;
+        let begun = begun
             .filter(|begun| begun.until > now && answer.state.as_ref() == Some(&begun.state))
-            .ok_or_else(|| failed("it was not begun in this browser, or too long ago", Notice::not_ours()))?;
+            .ok_or_else(|| failed("it was not begun in this browser, or too long ago", Notice::NotOurs))?;
         if answer.iss.as_ref().is_some_and(|issuer| *issuer != self.checked.config.issuer) {
-            return Err(failed("the browser was sent back by another issuer", Notice::refused()));
+            return Err(failed("the browser was sent back by another issuer", Notice::Refused));
         }
         let Some(code) = answer.code.filter(|_| answer.error.is_none()) else {
             let word = |c: &char| c.is_ascii_lowercase() || *c == '_';
             let error: String = answer.error.unwrap_or_default().chars().filter(word).take(50).collect();
-            return Err(failed(&format!("the provider refused: {error}"), Notice::refused()));
+            return Err(failed(&format!("the provider refused: {error}"), Notice::Refused));
         };
-        let metadata = self.provider.metadata(now).await.map_err(|_| Notice::unreachable())?;
+        let metadata = self.provider.metadata(now).await.map_err(|_| Notice::Unreachable)?;
         let client = self.client(&metadata, ring.client_secret.as_deref())?;
         let (claims, hint) = self.exchange(&client, code, begun.verifier, &begun.nonce, now).await?;
         let person = self.person(&claims);
@@ -170,13 +173,14 @@ impl Door {
             idle: minutes(settings.session_idle_minutes),
         };
         let session = Session::begin(person.clone(), limits, now);
-        let sealed = ring.keys.seal(Purpose::Session, &session).ok_or_else(Notice::broken)?;
+        let sealed = ring.keys.seal(Purpose::Session, &session).ok_or(Notice::Broken)?;
         let kept = ring.keys.seal(Purpose::Hint, &hint).filter(|_| hint.len() <= LONGEST_HINT);
         let cookies = vec![
             Cookie::Session.set(&sealed, session.rest(now)),
             kept.map_or_else(|| Cookie::Hint.remove(), |hint| Cookie::Hint.set(&hint, session.rest(now))),
             Cookie::Transaction.remove(),
-            Cookie::Ended.remove(),
+            // What was sealed before this sign-in is no session in this browser any more.
+            Cookie::Ended.set(&(now.as_second() - 1).to_string(), DAY),
         ];
         Ok(Finished { person, onward: Onward { to: begun.to, cookies } })
     }
@@ -186,7 +190,7 @@ impl Door {
         let cookies = vec![
             Cookie::Session.remove(),
             Cookie::Hint.remove(),
-            Cookie::Ended.set(&now.as_second().to_string(), SignedDuration::from_hours(24).as_secs()),
+            Cookie::Ended.set(&now.as_second().to_string(), DAY),
         ];
         let to = self.leave_provider(headers, now).await.unwrap_or_else(|| "/".to_owned());
         Onward { to, cookies }
@@ -201,10 +205,7 @@ impl Door {
             .set_client_id(ClientId::new(self.checked.config.client_id.clone()))
             .set_post_logout_redirect_uri(back);
         let hint = match Cookie::Hint.read(headers) {
-            Some(text) => {
-                let ring = self.keyring.ring(now).await.ok()?;
-                ring.keys.open::<super::provider::Token>(Purpose::Hint, text)
-            }
+            Some(text) => self.open::<super::provider::Token>(Purpose::Hint, text, now).await.ok()?.0,
             None => None,
         };
         let request = match &hint {
@@ -216,7 +217,7 @@ impl Door {
 
     fn client(&self, metadata: &Metadata, secret: Option<&str>) -> Result<Client, Notice> {
         let id = ClientId::new(self.checked.config.client_id.clone());
-        let back = RedirectUrl::new(self.checked.url(CALLBACK)).map_err(|_| Notice::broken())?;
+        let back = RedirectUrl::new(self.checked.url(CALLBACK)).map_err(|_| Notice::Broken)?;
         let secret = secret.map(|secret| ClientSecret::new(secret.to_owned()));
         Ok(Client::from_provider_metadata(metadata.clone(), id, secret).set_redirect_uri(back))
     }
@@ -232,27 +233,27 @@ impl Door {
     ) -> Result<(Claims, String), Notice> {
         let request = client
             .exchange_code(AuthorizationCode::new(code))
-            .map_err(|error| failed(&chain(&error), Notice::broken()))?
+            .map_err(|error| failed(&chain(&error), Notice::Broken))?
             .set_pkce_verifier(PkceCodeVerifier::new(verifier));
         // Neither the answer nor what was wrong with it is logged: it may hold a token.
         let answer = request.request_async(self.provider.http()).await.map_err(|error| match error {
             RequestTokenError::ServerResponse(refusal) => failed(
                 &format!("the provider refused the code: {}", refusal.error().as_ref()),
-                Notice::refused(),
+                Notice::Refused,
             ),
-            RequestTokenError::Request(error) => failed(&error.to_string(), Notice::unreachable()),
+            RequestTokenError::Request(error) => failed(&error.to_string(), Notice::Unreachable),
             RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
-                failed("the provider’s answer to the code could not be understood", Notice::refused())
+                failed("the provider’s answer to the code could not be understood", Notice::Refused)
             }
         })?;
         let token =
-            answer.id_token().ok_or_else(|| failed("the provider sent no ID token", Notice::refused()))?;
+            answer.id_token().ok_or_else(|| failed("the provider sent no ID token", Notice::Refused))?;
         let expected = Expected::IdToken { client_id: &self.checked.config.client_id, nonce };
         let claims = self.provider.claims(token, expected, now).await.map_err(|refusal| match refusal {
             Refusal::Token(error) => {
-                failed(&format!("the ID token was refused: {}", chain(&error)), Notice::refused())
+                failed(&format!("the ID token was refused: {}", chain(&error)), Notice::Refused)
             }
-            Refusal::Unreachable(error) => failed(&error.to_string(), Notice::unreachable()),
+            Refusal::Unreachable(error) => failed(&error.to_string(), Notice::Unreachable),
         })?;
         Ok((claims, token.to_string()))
     }

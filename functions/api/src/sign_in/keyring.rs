@@ -1,9 +1,10 @@
 //! The secrets of sign-in, read when they are first needed and again from time to time, so that they can
 //! be exchanged while the functions run.
 //!
-//! It must never log a secret, and never read them more often because somebody sends rubbish.
+//! It must never log a secret, never read them more often because somebody sends rubbish, and never let
+//! anybody in by a key that was taken away.
 
-use std::{fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use nightkeep_cloud::Secrets;
@@ -22,8 +23,12 @@ const CLIENT_SECRET: &str = "oidc-client-secret";
 /// After how long the secrets are read again.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
 
-/// How often at most they are read because a cookie did not open: it may be sealed with a newer key.
+/// How often at most they are read because a cookie did not open: it may be sealed with a newer key. And
+/// how long after a reading that failed the next one comes.
 const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long those that were read last are used when they cannot be read again.
+const STALE: SignedDuration = SignedDuration::from_hours(1);
 
 /// The secrets as they were last read.
 pub(crate) struct Ring {
@@ -36,12 +41,18 @@ pub(crate) struct Ring {
 #[derive(Debug)]
 pub(crate) struct Keyring {
     secrets: Secrets,
-    ring: Mutex<Option<Arc<Ring>>>,
+    last: Mutex<Last>,
+}
+
+#[derive(Debug, Default)]
+struct Last {
+    ring: Option<Arc<Ring>>,
+    failed_at: Option<Timestamp>,
 }
 
 impl Keyring {
     pub(crate) fn new(secrets: Secrets) -> Self {
-        Self { secrets, ring: Mutex::default() }
+        Self { secrets, last: Mutex::default() }
     }
 
     /// The secrets.
@@ -55,35 +66,42 @@ impl Keyring {
     }
 
     async fn ring_no_older_than(&self, age: SignedDuration, now: Timestamp) -> Result<Arc<Ring>, Problem> {
-        let mut ring = self.ring.lock().await;
-        if let Some(known) = ring.as_ref().filter(|ring| now.duration_since(ring.read_at) < age) {
-            return Ok(Arc::clone(known));
+        let mut last = self.last.lock().await;
+        let within = |time: &Timestamp, limit| now.duration_since(*time) < limit;
+        if let Some(ring) = last.ring.as_ref().filter(|ring| within(&ring.read_at, age)) {
+            return Ok(Arc::clone(ring));
         }
-        match (self.read(now).await, ring.as_ref()) {
-            (Ok(read), _) => {
-                let read = Arc::new(read);
-                *ring = Some(Arc::clone(&read));
-                Ok(read)
+        if !last.failed_at.is_some_and(|at| within(&at, PATIENCE)) {
+            match self.secrets.read(&[SESSION_KEY, OLD_SESSION_KEY, CLIENT_SECRET]).await {
+                Ok(found) => {
+                    last.ring = self.ring_of(found, now).map(Arc::new);
+                    last.failed_at = last.ring.is_none().then_some(now);
+                }
+                Err(error) => {
+                    tracing::error!("{error}");
+                    last.failed_at = Some(now);
+                }
             }
-            // What was right a while ago is better than nobody getting in.
-            (Err(_), Some(known)) => Ok(Arc::clone(known)),
-            (Err(problem), None) => Err(problem),
         }
+        // What was right a while ago is better than nobody getting in.
+        let ring = last.ring.as_ref().filter(|ring| within(&ring.read_at, STALE));
+        ring.cloned().ok_or_else(Problem::internal)
     }
 
-    async fn read(&self, now: Timestamp) -> Result<Ring, Problem> {
-        let mut found = self.secrets.read(&[SESSION_KEY, OLD_SESSION_KEY, CLIENT_SECRET]).await?;
+    /// What was found, if it is a key at all. If it is not, whoever took it away wants nobody in.
+    fn ring_of(&self, mut found: BTreeMap<String, String>, now: Timestamp) -> Option<Ring> {
         let place = self.secrets.place(SESSION_KEY);
         let Some(current) = found.remove(SESSION_KEY) else {
             tracing::error!("the secret {place} is not there: put 32 random bytes in base64 there");
-            return Err(Problem::internal());
+            return None;
         };
-        let keys =
-            Keys::parse(&current, found.get(OLD_SESSION_KEY).map(String::as_str)).map_err(|error| {
+        match Keys::parse(&current, found.get(OLD_SESSION_KEY).map(String::as_str)) {
+            Ok(keys) => Some(Ring { keys, client_secret: found.remove(CLIENT_SECRET), read_at: now }),
+            Err(error) => {
                 tracing::error!("reading the secret {place}, or the one before: {error}");
-                Problem::internal()
-            })?;
-        Ok(Ring { keys, client_secret: found.remove(CLIENT_SECRET), read_at: now })
+                None
+            }
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Whom the provider has named, and the role that their groups give them.
 
+use anyhow::Context;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -29,6 +30,18 @@ pub struct Groups {
 }
 
 impl Groups {
+    /// Names of groups as they are configured: separated by commas, or, if they have commas themselves,
+    /// as a JSON list of texts.
+    ///
+    /// # Errors
+    /// If it begins as a list and is none.
+    pub fn names(text: &str) -> anyhow::Result<Vec<String>> {
+        if text.trim_start().starts_with('[') {
+            return serde_json::from_str(text).with_context(|| format!("reading the list of groups {text}"));
+        }
+        Ok(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect())
+    }
+
     /// The role that these claims give: the highest of those that their groups give, or none.
     pub(crate) fn role(&self, claims: &Map<String, Value>) -> Option<Role> {
         let groups: Vec<&str> = match claims.get(&self.claim)? {
@@ -47,13 +60,26 @@ impl Groups {
     }
 }
 
-/// The first of these that can be shown, as it is shown: on one line, and not longer than a line.
+/// The first of these that can be shown, as it is shown: on one line, not longer than a line, and without
+/// what is not seen, so that two names that look the same are the same.
 pub(crate) fn name<'a>(candidates: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
     let shown = |text: &str| {
-        let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let seen = text.chars().filter(|c| !invisible(*c));
+        let visible: String = seen.map(|c| if c.is_control() { ' ' } else { c }).collect();
         visible.trim().chars().take(LONGEST_NAME).collect::<String>()
     };
     candidates.into_iter().flatten().map(shown).find(|name| !name.is_empty())
+}
+
+/// Characters that take no room or turn the direction of those after them. The two joiners are not among
+/// them: names in some scripts are written with them.
+fn invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+            | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -93,6 +119,13 @@ mod tests {
     }
 
     #[test]
+    fn names_of_groups_may_have_commas() {
+        assert_eq!(Groups::names(" a,b c ,, d").unwrap(), ["a", "b c", "d"]);
+        assert_eq!(Groups::names(r#"["cn=a,dc=b", "c"]"#).unwrap(), ["cn=a,dc=b", "c"]);
+        assert!(Groups::names("[a]").is_err());
+    }
+
+    #[test]
     fn scopes_are_separated_by_spaces() {
         let groups =
             Groups { claim: "scope".to_owned(), viewers: vec![], operators: vec!["nightkeep/do".to_owned()] };
@@ -105,5 +138,7 @@ mod tests {
         assert_eq!(name([None, Some(" \n"), Some("Maya\r\nLindqvist ")]).unwrap(), "Maya  Lindqvist");
         assert_eq!(name([Some(&*"x".repeat(1000))]).unwrap().len(), LONGEST_NAME);
         assert_eq!(name([None, Some("")]), None);
+        let disguised = "\u{202e}M\u{200b}aya\u{2060} Lind\u{ad}qvist\u{feff}";
+        assert_eq!(name([Some("\u{200b}"), Some(disguised)]).unwrap(), "Maya Lindqvist");
     }
 }

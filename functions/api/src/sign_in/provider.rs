@@ -4,7 +4,10 @@
 //! nor a token that is rubbish makes a request to it. It must never take a token whose signature was not
 //! checked against its keys, nor one that is signed with anything but a private key.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use chrono::{DateTime, Utc};
 use jiff::{SignedDuration, Timestamp};
@@ -19,7 +22,6 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use tokio::sync::Mutex;
 
 use super::http::{Http, encrypted_or_here};
 
@@ -28,8 +30,11 @@ use super::http::{Http, encrypted_or_here};
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
 const STALE: SignedDuration = SignedDuration::from_hours(24);
 
-/// How long it is left alone after it could not be reached.
+/// How long it is left alone after it could not be reached: nothing known of it, nobody gets in.
 const AFTER_FAILURE: SignedDuration = SignedDuration::from_secs(5);
+
+/// The same while what it said before still serves. A request in this time waits for an answer in vain.
+const AFTER_FAILURE_WHILE_STALE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How often at most it is asked for its keys because a token names one that is not known.
 const AFTER_UNKNOWN_KEY: SignedDuration = SignedDuration::from_secs(30);
@@ -91,18 +96,30 @@ pub(crate) struct Provider {
     issuer: String,
     http: Http,
     known: Mutex<Known>,
+    /// Held by whoever asks the provider, so that one question is asked once. What is known can be looked
+    /// at meanwhile.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
 struct Known {
     metadata: Option<(Arc<Metadata>, Timestamp)>,
     failure: Option<(Unreachable, Timestamp)>,
-    asked_for_key_at: Option<Timestamp>,
+    /// When it was last asked for a key that was not known, and what came of it.
+    asked_for_key: Option<(Result<(), Unreachable>, Timestamp)>,
+}
+
+impl Known {
+    /// What the provider said, if that was not longer ago than this.
+    fn metadata(&self, limit: SignedDuration, now: Timestamp) -> Option<Arc<Metadata>> {
+        let (metadata, at) = self.metadata.as_ref()?;
+        (now.duration_since(*at) < limit).then(|| Arc::clone(metadata))
+    }
 }
 
 impl Provider {
     pub(crate) fn new(issuer: String) -> Self {
-        Self { issuer, http: Http::default(), known: Mutex::default() }
+        Self { issuer, http: Http::default(), known: Mutex::default(), asking: tokio::sync::Mutex::default() }
     }
 
     /// What makes the requests to it.
@@ -110,35 +127,49 @@ impl Provider {
         &self.http
     }
 
+    fn known(&self) -> MutexGuard<'_, Known> {
+        // It is whole whenever it is let go of.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// What the provider says of itself, its keys among it.
     pub(crate) async fn metadata(&self, now: Timestamp) -> Result<Arc<Metadata>, Unreachable> {
-        // Whoever comes meanwhile waits here for the one answer.
-        let mut known = self.known.lock().await;
-        let age = |at: &Timestamp| now.duration_since(*at);
-        if let Some((metadata, at)) = &known.metadata
-            && age(at) < FRESH
-        {
-            return Ok(Arc::clone(metadata));
+        if let Some(fresh) = self.known().metadata(FRESH, now) {
+            return Ok(fresh);
         }
-        let failure = match &known.failure {
-            Some((failure, at)) if age(at) < AFTER_FAILURE => failure.clone(),
-            Some(_) | None => match self.discover().await {
-                Ok(found) => {
-                    let found = Arc::new(found);
-                    known.metadata = Some((Arc::clone(&found), now));
-                    known.failure = None;
-                    return Ok(found);
-                }
-                Err(failure) => {
-                    tracing::error!("asking the provider {} about itself: {failure}", self.issuer);
-                    known.failure = Some((failure.clone(), now));
-                    failure
-                }
-            },
+        let stale = self.known().metadata(STALE, now);
+        let _asking = match (self.asking.try_lock(), &stale) {
+            (Ok(asking), _) => asking,
+            (Err(_), Some(stale)) => return Ok(Arc::clone(stale)),
+            // Whoever comes meanwhile waits here for the one answer.
+            (Err(_), None) => self.asking.lock().await,
         };
-        match &known.metadata {
-            Some((metadata, at)) if age(at) < STALE => Ok(Arc::clone(metadata)),
-            Some(_) | None => Err(failure),
+        {
+            let known = self.known();
+            if let Some(fresh) = known.metadata(FRESH, now) {
+                return Ok(fresh);
+            }
+            let pause = if stale.is_some() { AFTER_FAILURE_WHILE_STALE } else { AFTER_FAILURE };
+            if let Some((failure, at)) = &known.failure
+                && now.duration_since(*at) < pause
+            {
+                return stale.ok_or_else(|| failure.clone());
+            }
+        }
+        let begun = Instant::now();
+        match self.discover().await {
+            Ok(found) => {
+                let found = Arc::new(found);
+                let mut known = self.known();
+                known.metadata = Some((Arc::clone(&found), now));
+                known.failure = None;
+                Ok(found)
+            }
+            Err(failure) => {
+                tracing::error!("asking the provider {} about itself: {failure}", self.issuer);
+                self.known().failure = Some((failure.clone(), after(now, begun)));
+                stale.ok_or(failure)
+            }
         }
     }
 
@@ -173,33 +204,50 @@ impl Provider {
         if refused != unknown_key {
             return Err(refused.into());
         }
-        match self.newer_keys(&metadata, now).await {
+        match self.newer_keys(&metadata, now).await? {
             Some(newer) => Ok(self.check(token, &newer, expected, now)?),
             None => Err(refused.into()),
         }
     }
 
     /// The provider's keys after a token has named one that is not among these: it may be a new one.
-    async fn newer_keys(&self, than: &Arc<Metadata>, now: Timestamp) -> Option<Arc<Metadata>> {
-        let mut known = self.known.lock().await;
-        let (current, at) = known.metadata.clone()?;
-        if !Arc::ptr_eq(&current, than) {
-            return Some(current);
-        }
-        if known.asked_for_key_at.is_some_and(|at| now.duration_since(at) < AFTER_UNKNOWN_KEY) {
-            return None;
-        }
-        known.asked_for_key_at = Some(now);
-        let keys: CoreJsonWebKeySet = match JsonWebKeySet::fetch_async(current.jwks_uri(), &self.http).await {
-            Ok(keys) => keys,
-            Err(error) => {
-                tracing::error!("asking the provider {} for its keys: {}", self.issuer, chain(&error));
-                return None;
+    async fn newer_keys(
+        &self,
+        than: &Arc<Metadata>,
+        now: Timestamp,
+    ) -> Result<Option<Arc<Metadata>>, Unreachable> {
+        let _asking = self.asking.lock().await;
+        let (current, at) = {
+            let known = self.known();
+            let Some((current, at)) = known.metadata.clone() else { return Ok(None) };
+            if !Arc::ptr_eq(&current, than) {
+                return Ok(Some(current));
             }
+            if let Some((outcome, at)) = &known.asked_for_key
+                && now.duration_since(*at) < AFTER_UNKNOWN_KEY
+            {
+                return outcome.clone().map(|()| None);
+            }
+            (current, at)
         };
-        let newer = Arc::new(Metadata::clone(&current).set_jwks(keys));
-        known.metadata = Some((Arc::clone(&newer), at));
-        Some(newer)
+        let begun = Instant::now();
+        let answer: Result<CoreJsonWebKeySet, _> =
+            JsonWebKeySet::fetch_async(current.jwks_uri(), &self.http).await;
+        let mut known = self.known();
+        match answer {
+            Ok(keys) => {
+                let newer = Arc::new(Metadata::clone(&current).set_jwks(keys));
+                known.metadata = Some((Arc::clone(&newer), at));
+                known.asked_for_key = Some((Ok(()), after(now, begun)));
+                Ok(Some(newer))
+            }
+            Err(error) => {
+                let failure = Unreachable(chain(&error));
+                tracing::error!("asking the provider {} for its keys: {failure}", self.issuer);
+                known.asked_for_key = Some((Err(failure.clone()), after(now, begun)));
+                Err(failure)
+            }
+        }
     }
 
     fn check(
@@ -233,6 +281,14 @@ impl Provider {
             let from = from.as_f64().unwrap_or(f64::INFINITY);
             not_before(from.min(MOST) as i64, now).map_err(ClaimsVerificationError::Other)?;
         }
+        // An ID token is made for a browser's sign-in; that of another client may have our audience too.
+        let of_a_sign_in = claims.nonce().is_some()
+            || claims.access_token_hash().is_some()
+            || claims.code_hash().is_some()
+            || other.get("typ").is_some_and(|kind| kind == "ID");
+        if matches!(expected, Expected::BearerToken { .. }) && of_a_sign_in {
+            return Err(ClaimsVerificationError::Unsupported("it is an ID token".to_owned()));
+        }
         // An ID token that was made for another client, with ours among its audiences.
         if let (Expected::IdToken { client_id, .. }, Some(party)) = (expected, claims.authorized_party())
             && party.as_str() != client_id
@@ -263,6 +319,11 @@ fn not_before(seconds: i64, now: Timestamp) -> Result<(), String> {
         return Err("it is not valid yet".to_owned());
     }
     Ok(())
+}
+
+/// What time it is, if it was `now` when `begun` was.
+fn after(now: Timestamp, begun: Instant) -> Timestamp {
+    now.saturating_add(begun.elapsed()).unwrap_or(now)
 }
 
 fn time(at: Timestamp) -> DateTime<Utc> {

@@ -50,10 +50,13 @@ pub(crate) struct LeaveView {
 pub(crate) async fn begin(
     State(api): State<Arc<Api>>,
     Parameters(wish): Parameters<Wish>,
-) -> Result<Response, Notice> {
-    let Some(door) = api.sign_in.door() else { return Ok(see_other("/")) };
-    let onward = door.begin(wish.to.as_deref(), wish.another.is_some(), (api.clock)()).await?;
-    Ok(send(onward))
+    headers: HeaderMap,
+) -> Response {
+    let Some(door) = api.sign_in.door() else { return see_other("/") };
+    match door.begin(wish.to.as_deref(), wish.another.is_some(), (api.clock)()).await {
+        Ok(onward) => send(onward),
+        Err(notice) => notice.page(&headers),
+    }
 }
 
 /// The provider sends the browser back
@@ -69,22 +72,28 @@ pub(crate) async fn finish(
     State(api): State<Arc<Api>>,
     Parameters(answer): Parameters<Answer>,
     headers: HeaderMap,
-) -> Result<Response, Notice> {
-    let Some(door) = api.sign_in.door() else { return Ok(see_other("/")) };
-    let in_force = api.settings.load().await.map_err(|error| {
-        tracing::error!("{error}");
-        Notice::broken()
-    })?;
-    let Finished { person, onward } =
-        door.finish(&headers, answer, &in_force.settings, (api.clock)()).await?;
+) -> Response {
+    let Some(door) = api.sign_in.door() else { return see_other("/") };
+    let finished = match api.settings.load().await {
+        Ok(in_force) => door.finish(&headers, answer, &in_force.settings, (api.clock)()).await,
+        Err(error) => {
+            tracing::error!("{error}");
+            Err(Notice::Broken)
+        }
+    };
+    let Finished { person, onward } = match finished {
+        Ok(finished) => finished,
+        Err(notice) => return notice.page(&headers),
+    };
     let Some(role) = person.role else {
         tracing::warn!(user = person.name, user_id = person.id, "signed in, but without a role");
-        let mut page = Notice::no_role(&person.name, &door.checked.config.contact).into_response();
+        let contact = door.checked.config.contact.clone();
+        let mut page = Notice::NoRole { name: person.name, contact }.page(&headers);
         cookies::add(page.headers_mut(), onward.cookies);
-        return Ok(page);
+        return page;
     };
     tracing::info!(user = person.name, user_id = person.id, role = role.word(), "signed in");
-    Ok(send(onward))
+    send(onward)
 }
 
 /// Signs out: the session's cookie goes, and the answer says where the provider's session ends
