@@ -107,6 +107,21 @@ test("half-typed notes survive the end of the session", async (t) => {
   assert.deepEqual(notes_history.map(({ notes, by }) => [notes, by]), [["First", "nightly-script"]]);
 });
 
+test("a page that nobody touches says so with what it asks, and stops saying so at the first touch", async (t) => {
+  const page = await signIn(t, "maya", { prepare: (page) => page.clock.install() });
+  await row(page, record.id).waitFor();
+  const unattended = async () => {
+    const [request] = await Promise.all([page.waitForRequest(/api\/state/), page.clock.fastForward(21_000)]);
+    return request.headers()["nightkeep-unattended"];
+  };
+  await page.mouse.move(10, 10);
+  assert.equal(await unattended(), undefined);
+  await page.clock.fastForward(60_000);
+  assert.equal(await unattended(), "1");
+  await page.mouse.move(20, 20);
+  assert.equal(await unattended(), undefined);
+});
+
 test("a new key of the provider is found, and nobody notices", async (t) => {
   const before = await signIn(t, "maya");
   await row(before, record.id).waitFor();

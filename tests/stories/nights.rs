@@ -246,5 +246,10 @@ async fn a_running_program_reads_its_settings_again_within_a_minute() {
         (console.get("/api/state").await["retention_days"] == 7).then_some(())
     })
     .await;
-    assert!(console.log().contains("a setting was changed"), "{}", console.log());
+    let log = console.log();
+    let changed = log.lines().find(|line| line.contains("a setting was changed")).expect("a line of it");
+    assert!(
+        changed.contains("by=\"arn:aws:iam::000000000000:root\"") && changed.contains("at=\"20"),
+        "{changed}"
+    );
 }

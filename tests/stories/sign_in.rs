@@ -1,5 +1,6 @@
 //! Signing in and out, what goes wrong with it, and what is in no log.
 
+use jiff::{SignedDuration, Timestamp};
 use nightkeep_tests::{
     console::Console,
     issuer::{Issuer, Key, maya},
@@ -187,6 +188,10 @@ async fn while_the_provider_is_away_sessions_go_on_and_a_sign_in_says_so() {
     let answer = visitor.get("/sign-in").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.text().await.unwrap().contains("Signing in is not possible at the moment"));
+    let request =
+        visitor.request(Method::GET, "/sign-in").header("accept-language", "de-AT,de;q=0.9,en;q=0.8");
+    let german = visitor.send(request).await.text().await.unwrap();
+    assert!(german.contains("Die Anmeldung ist im Moment nicht möglich"), "{german}");
     let token = issuer.bearer(&["nightkeep-viewers"]);
     let request = visitor.request(Method::GET, "/api/state").bearer_auth(token);
     assert_eq!(visitor.send(request).await.status(), StatusCode::SERVICE_UNAVAILABLE);
@@ -199,8 +204,21 @@ async fn while_the_provider_is_away_sessions_go_on_and_a_sign_in_says_so() {
     })
     .await;
     let mut visitor = Visitor::signed_in(&console).await;
+    let known = issuer.bearer(&["nightkeep-viewers"]);
+    issuer.rotate("second", Key::ec());
+    let unknown = issuer.bearer(&["nightkeep-viewers"]);
     issuer.down(true);
     state(&mut visitor).await;
+    // A token of a key that is not known yet may be good: it is not called wrong.
+    for (token, expected) in [
+        (&known, StatusCode::OK),
+        (&unknown, StatusCode::SERVICE_UNAVAILABLE),
+        (&unknown, StatusCode::SERVICE_UNAVAILABLE),
+        (&known, StatusCode::OK),
+    ] {
+        let request = Visitor::of(&console).request(Method::GET, "/api/state").bearer_auth(token);
+        assert_eq!(request.send().await.unwrap().status(), expected);
+    }
     assert_eq!(visitor.post("/sign-out", "{}").await.status(), StatusCode::OK);
     assert_eq!(visitor.get("/api/state").await.status(), StatusCode::UNAUTHORIZED);
 }
@@ -245,6 +263,40 @@ async fn the_session_key_can_be_exchanged_while_people_work() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_the_session_key_nobody_gets_in_though_it_was_known_a_while_ago() {
+    let start: Timestamp = "2026-11-24T08:00:00Z".parse().unwrap();
+    let issuer = Issuer::start().await;
+    issuer.now(start);
+    let console = Console::start_at(start, &issuer.options(), &dump("quick", "echo data")).await;
+    let visitor = Visitor::signed_in(&console).await;
+    let key = console.secret("session-key").await;
+    let at = |second: i64| console.clock().set(start + SignedDuration::from_secs(second));
+    let status = async || visitor.clone().get("/api/state").await.status();
+    console.forget_secret("session-key").await;
+    assert_eq!(status().await, StatusCode::OK, "it was read just now");
+    at(6 * 60);
+    assert_eq!(status().await, StatusCode::INTERNAL_SERVER_ERROR);
+    console.keep_secret("session-key", "no key at all").await;
+    at(7 * 60);
+    assert_eq!(status().await, StatusCode::INTERNAL_SERVER_ERROR);
+    console.keep_secret("session-key", &key).await;
+    at(8 * 60);
+    assert_eq!(status().await, StatusCode::OK);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_comes_by_another_name_of_this_machine_is_sent_to_where_the_sign_in_ends() {
+    let issuer = Issuer::start().await;
+    let console = begin(&issuer).await;
+    let mut visitor = Visitor::of(&console);
+    let by_name = console.url("").replace("http://127.0.0.1", "localhost");
+    let request = visitor.request(Method::GET, "/sign-in?to=/%23here").header("host", by_name);
+    let answer = visitor.send(request).await;
+    assert_eq!(answer.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert_eq!(location(&answer), console.url("/sign-in?to=/%23here"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn notes_keep_who_wrote_them_and_when() {
     let issuer = Issuer::start().await;
     let console = begin(&issuer).await;
@@ -255,6 +307,7 @@ async fn notes_keep_who_wrote_them_and_when() {
     assert_eq!(begun.status(), StatusCode::ACCEPTED);
     let begun: Value = begun.json().await.unwrap();
     assert_eq!(begun["record"]["requested_by"], "Maya Lindqvist");
+    assert_eq!(begun["record"]["requested_by_id"], "maya");
     assert_eq!(begun["record"]["notes_edited"], Value::Null);
     let path = format!("/api/records/{}", begun["record"]["id"].as_str().unwrap());
     for (number, notes) in ["after the move", "after all"].into_iter().enumerate() {
@@ -265,6 +318,7 @@ async fn notes_keep_who_wrote_them_and_when() {
         assert_eq!(answer.status(), StatusCode::OK);
         let body: Value = answer.json().await.unwrap();
         assert_eq!(body["record"]["notes_edited"]["by"], "Jonas Okafor");
+        assert_eq!(body["record"]["notes_edited"]["by_id"], "jonas");
         assert!(body["record"].get("notes_history").is_none(), "only who asks for one record gets it");
     }
     let one: Value = visitor.get(&path).await.json().await.unwrap();
@@ -272,9 +326,14 @@ async fn notes_keep_who_wrote_them_and_when() {
         .as_array()
         .unwrap()
         .iter()
-        .map(|older| (older["notes"].as_str().unwrap(), older["by"].as_str().unwrap()))
+        .map(|older| ["notes", "by", "by_id"].map(|name| older[name].as_str().unwrap()))
         .collect();
-    assert_eq!(history, [("after the move", "Jonas Okafor"), ("before the move", "Maya Lindqvist")]);
+    let expected =
+        [["after the move", "Jonas Okafor", "jonas"], ["before the move", "Maya Lindqvist", "maya"]];
+    assert_eq!(history, expected);
+    let same = jonas.request(Method::PATCH, &path).header("sec-fetch-site", "same-origin");
+    let same: Value = same.json(&json!({ "notes": "after all" })).send().await.unwrap().json().await.unwrap();
+    assert_eq!(same["record"]["notes_version"], 3, "the same text again is no change");
     let list: Value = visitor.get("/api/records").await.json().await.unwrap();
     assert!(list["records"][0].get("notes_history").is_none(), "{list:#}");
     assert_eq!(list["records"][0]["notes_edited"]["by"], "Jonas Okafor");

@@ -42,6 +42,7 @@ async fn a_script_gets_in_with_a_token_and_what_it_does_has_its_name() {
     assert_eq!(begun.status(), StatusCode::ACCEPTED);
     let body: Value = begun.json().await.unwrap();
     assert_eq!(body["record"]["requested_by"], "nightly-script");
+    assert_eq!(body["record"]["requested_by_id"], "script");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -94,6 +95,10 @@ async fn a_bearer_token_that_is_not_exactly_right_is_refused() {
         ("an audience that begins the same", sign(&with("aud", json!(format!("{AUDIENCE}-2"))))),
         ("no audience", sign(&with("aud", json!([])))),
         ("an ID token of a browser", issuer.sign(&json!({ "typ": "JWT" }), &id_token)),
+        ("another client's ID token, by its nonce", sign(&with("nonce", json!("a")))),
+        ("another client's ID token, by its access token's hash", sign(&with("at_hash", json!("a")))),
+        ("another client's ID token, by its code's hash", sign(&with("c_hash", json!("a")))),
+        ("another client's ID token, by its own word", sign(&with("typ", json!("ID")))),
         ("another type", issuer.sign(&json!({ "typ": "logout+jwt" }), &good)),
         ("expired", sign(&with("exp", json!(now - 60)))),
         ("expired long ago", sign(&with("exp", json!(0)))),
@@ -223,6 +228,7 @@ async fn a_session_ends_after_an_hour_without_a_request_and_after_eight_hours_an
     let console = Console::start_at(start, &issuer.options(), &dump("quick", "echo data")).await;
     let mut busy = Visitor::signed_in(&console).await;
     let left_open = busy.clone();
+    let mut untouched = busy.clone();
     let at = |minute: i64| console.clock().set(start + SignedDuration::from_mins(minute));
     // Each look is one of a cookie that nobody has renewed since the sign-in.
     let idle = async || left_open.clone().get("/api/state").await.status();
@@ -230,6 +236,9 @@ async fn a_session_ends_after_an_hour_without_a_request_and_after_eight_hours_an
         at(minute);
         let expected = if minute < 60 { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
         assert_eq!(idle().await, expected, "minute {minute}");
+        // However often a page asks that nobody touches, that renews nothing.
+        let request = untouched.request(Method::GET, "/api/state").header("nightkeep-unattended", "1");
+        assert_eq!(untouched.send(request).await.status(), expected, "minute {minute}");
         assert_eq!(busy.get("/api/state").await.status(), StatusCode::OK, "minute {minute}");
     }
     at(481);
