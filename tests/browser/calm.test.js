@@ -2,24 +2,13 @@
 // real program; what it is told is made for each test, and so is the time.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { askNow, reads, row, startBrowser, until } from "./support/browser.js";
+import { test } from "node:test";
+import { askNow, reads, row, until } from "./support/browser.js";
 import { DAY, activity, begin, beginWithout, end, iso, nightly, record, tells, world } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
+import { NOW, nights, setScene } from "./support/scene.js";
 
-const NOW = Date.parse("2026-11-24T07:14:00Z");
-
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
-
-const nights = (number) => Array.from({ length: number }, (_, night) => record(NOW - (night + 1) * DAY));
+const scene = setScene();
+const open = (t, told, options = {}) => scene.open(t, told, { beforehand: watchShifts, ...options });
 
 /** Adds up every shift of the layout, those after a click or a key too. */
 const watchShifts = (page) => page.addInitScript(() => {
@@ -28,16 +17,6 @@ const watchShifts = (page) => page.addInitScript(() => {
     for (const { value, sources } of list.getEntries()) window.shifts.push(`${value}: ${sources.map(({ node, previousRect, currentRect }) => `${node?.id || node?.className || node?.nodeName} ${previousRect.y} → ${currentRect.y}, ${previousRect.x} → ${currentRect.x}`)}`);
   }).observe({ type: "layout-shift", buffered: true });
 });
-
-const open = (t, told, options = {}) =>
-  browser.open(t, program.url, {
-    ...options,
-    async prepare(page) {
-      await watchShifts(page);
-      await page.clock.install({ time: NOW });
-      await tells(told)(page);
-    },
-  });
 
 /** Waits until everything that glides has arrived, and two more pictures have been drawn. */
 async function calm(page) {
@@ -106,7 +85,7 @@ test("P1: 10,000 rows stay fluent, and the last can be reached, read and opened"
   const now = Date.now();
   const told = world(Array.from({ length: 10_000 }, (_, night) => record(now - (night + 1) * DAY)));
   // The page's own time: what it does a little at a time is measured as it is.
-  const page = await browser.open(t, program.url, { prepare: tells(told) });
+  const page = await scene.browser.open(t, scene.program.url, { prepare: tells(told) });
   const began = Date.now();
   await until("all of them", async () => {
     const { count, more } = await page.evaluate(() => {

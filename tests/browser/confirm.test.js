@@ -2,33 +2,15 @@
 // program; what it is told is made for each test, and so is the time.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { askNow, code, openRestore, reads, row, startBrowser, until } from "./support/browser.js";
-import { DAY, HOUR, SECOND, activity, begin, beginWithout, end, idAt, iso, problem, record, restore, tells, world } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
+import { test } from "node:test";
+import { askNow, code, openRestore, reads, row, until } from "./support/browser.js";
+import { DAY, HOUR, SECOND, activity, begin, beginWithout, end, idAt, iso, problem, record, restore, world } from "./support/canned.js";
+import { NOW, nights, pass, setScene } from "./support/scene.js";
 
-const NOW = Date.parse("2026-11-24T07:14:00Z");
 const MINUTE = 60 * SECOND;
 
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
-
-/** Opens the page in this world. */
-const open = (t, told, { path = "", ...options } = {}) =>
-  browser.open(t, program.url + path, {
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: NOW });
-      await tells(told)(page);
-    },
-  });
+const scene = setScene();
+const { open } = scene;
 
 const parts = (page) => ({
   dialog: page.locator("#confirm-dialog"),
@@ -37,7 +19,6 @@ const parts = (page) => ({
   trouble: page.locator("#confirm-trouble"),
   hint: page.locator("#confirm-hint"),
 });
-const nights = (number) => Array.from({ length: number }, (_, night) => record(NOW - (night + 1) * DAY));
 const sent = (told, what) => told.sent.filter(([asked]) => asked === what).map(([, body]) => body);
 
 test("R7: the characters are compared while they are typed, in either case, and can be read but not selected", async (t) => {
@@ -108,7 +89,7 @@ test("R3 R7: a refusal says who was faster, and what was typed is kept until the
   await until("the button to be unavailable", async () => (await confirm.getAttribute("aria-disabled")) === "true");
   assert.equal(await field.inputValue(), "K7M4PX");
   end(told);
-  await page.clock.runFor(2500);
+  await pass(page, 2500);
   await until("the button to be available again", async () => (await confirm.getAttribute("aria-disabled")) === null);
   await reads(trouble, "");
   assert.equal(await field.inputValue(), "K7M4PX");
@@ -148,7 +129,7 @@ test("R7: the dialog stays with its backup, whatever happens to the table", asyn
   await page.locator("#operation:not([hidden])").waitFor();
   end(told);
   Object.assign(told.records[0], { status: "SUCCESS", finished_at: iso(NOW) });
-  await page.clock.runFor(2500);
+  await pass(page, 2500);
   await until("the backup to have ended", async () => page.locator("#operation").isHidden());
   assert.equal(await dialog.locator(".target b").textContent(), "Sun 22 Nov 2026, 08:14");
   told.answers["POST /restores"] = () => problem(503, "unavailable", "Not now.");
@@ -166,7 +147,7 @@ test("R7: characters that can't be loaded are asked for again", async (t) => {
   await row(page, told.records[0].id).getByRole("button", { name: /^Restore/ }).click();
   await reads(page.locator("#confirm-trouble"), /^The characters could not be loaded\. There was no answer\. Nothing was started\./);
   await page.unroute("**/api/confirmations");
-  await page.clock.runFor(7000);
+  await pass(page, 7000);
   assert.equal(await code(page), "K7M4PX");
 });
 
@@ -307,7 +288,7 @@ test("R11: a restart that failed says why, in the message and under Activity", a
   assert.equal(await page.locator("#operation [data-part=bytes]").isVisible(), false);
   Object.assign(restart, { status: "FAILED", finished_at: iso(NOW), failure: { code: "service_failed", happened: "The service “search” did not come up: no image.", done: "The data was not touched, and maintenance has ended.", to_do: "Look at its log, then restart again." } });
   end(told);
-  await page.clock.runFor(2500);
+  await pass(page, 2500);
   await reads(page.locator("#messages [data-part=title]"), "The restart failed");
   await reads(page.locator("#alarm"), /^The restart failed\. The service “search” did not come up: no image\. The data was not touched, and maintenance has ended\. Look at its log, then restart again\.$/);
   await page.getByRole("link", { name: "Activity" }).click();
@@ -335,7 +316,7 @@ test("R12: the source archive has a message of its own, and an archive that is g
   await reads(page.locator("#summary [data-part=up-word]"), "Available");
   Object.assign(made, archive(NOW));
   end(told);
-  await page.clock.runFor(2500);
+  await pass(page, 2500);
   const message = page.locator("#messages .message");
   await reads(message.locator("[data-part=text]"), "larkfield-library-source.tar.gz, 38.2 MB. A fresh link is made each time you click. You find the archive again under Activity.");
   told.answers[`GET /source-archives/${made.id}`] = () => ({ json: { id: made.id, url: null, expires_at: null } });

@@ -4,27 +4,18 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import en from "../../functions/api/ui/words/en.js";
 import de from "../../functions/api/ui/words/de.js";
-import { reads, row, startBrowser } from "./support/browser.js";
+import { reads, row } from "./support/browser.js";
 import { DAY, iso, nightly, record, tells, world } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
+import { NOW, setScene } from "./support/scene.js";
 
-const NOW = Date.parse("2026-11-24T07:14:00Z");
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
+const scene = setScene();
 
 /** Every key with what kind of thing it is, a function's number of arguments too. */
 function shape(words, path = "") {
@@ -56,15 +47,7 @@ test("the page's types are right, by the strictest of checks", async () => {
 });
 
 const library = () => world([record(NOW - DAY, { size: { total_bytes: 4.83e9, added_bytes: 41.2e6, files: 17_482 } })], { nightly: nightly(NOW, "++", { last_success_at: iso(NOW - DAY) }), user: { name: "Maya Lindqvist", role: "operator", signed_in: true } });
-const open = (t, locale, options = {}) =>
-  browser.open(t, program.url, {
-    locale,
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: NOW });
-      await tells(library())(page);
-    },
-  });
+const open = (t, locale, options = {}) => scene.open(t, library(), { locale, ...options });
 
 test("the browser's language is the page's, English where it is neither, and the other one by hand, for good", async (t) => {
   const french = await open(t, "fr-FR");
@@ -98,6 +81,6 @@ test("dates, sizes and numbers are written as each language writes them", async 
 test("what the server says in English and nobody has translated is marked as English", async (t) => {
   const told = library();
   Object.assign(told.records[0], { status: "FAILED", size: null, failure: { code: "something_new", happened: "Something new.", done: "Nothing.", to_do: "Look." } });
-  const page = await browser.open(t, program.url, { locale: "de-DE", prepare: tells(told) });
+  const page = await scene.browser.open(t, scene.program.url, { locale: "de-DE", prepare: tells(told) });
   assert.equal(await row(page, told.records[0].id).locator("[data-part=cause-text] [lang=en]").textContent(), "Something new.");
 });

@@ -2,33 +2,15 @@
 // it is told is made for each test, and so is the time.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { askNow, reads, row, startBrowser, until } from "./support/browser.js";
+import { test } from "node:test";
+import { askNow, reads, row, until } from "./support/browser.js";
 import { DAY, HOUR, SECOND, activity, beginWithout, end, iso, nightly, record, tells, world } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
+import { NOW, pass, setScene } from "./support/scene.js";
 
-const NOW = Date.parse("2026-11-24T07:14:00Z");
 const LAST_NIGHT = Date.parse("2026-11-24T01:00:00Z");
 
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
-
-/** Opens the page in this world. */
-const open = (t, told, options = {}) =>
-  browser.open(t, program.url, {
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: NOW });
-      await tells(told)(page);
-    },
-  });
+const scene = setScene();
+const { open } = scene;
 
 const nights = (number) => Array.from({ length: number }, (_, night) => record(LAST_NIGHT - night * DAY));
 const figure = (page, name) => page.locator(`#summary [data-part=${name}]`);
@@ -124,7 +106,7 @@ test("R10 R3: a purge is told of while it is in progress, and leaves its trace u
   Object.assign(purge, { status: "SUCCESS", finished_at: iso(NOW), purged: { records: 1, snapshots: 2, freed_bytes: 14.2e6 } });
   told.records.pop();
   end(told);
-  await page.clock.runFor(2500);
+  await pass(page, 2500);
   await reads(message(page).locator("[data-part=text]"), "1 record past 60 days, with its data; 14.2 MB freed.");
   await until("the purged row to be gone", async () => (await page.locator("#rows .record").count()) === 2);
   told.activities.push(activity(NOW - 5 * HOUR, { kind: "purge", requested_by: "Nightkeep", purged: { records: 2, snapshots: 4, freed_bytes: 51e6 } }));

@@ -2,34 +2,16 @@
 // told is made for each test, and so is the time.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { askNow, reads, row, startBrowser, until } from "./support/browser.js";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { askNow, reads, row, until } from "./support/browser.js";
 import { DAY, HOUR, SECOND, begin, iso, record, tells, world } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
+import { NOW, nights, pass, setScene } from "./support/scene.js";
 
-const NOW = Date.parse("2026-11-24T07:14:00Z");
+const API = fileURLToPath(new URL("../../functions/api", import.meta.url));
 
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
-
-/** Opens the page in this world, at this time. */
-const open = (t, told, { now = NOW, ...options } = {}) =>
-  browser.open(t, program.url, {
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: now });
-      await tells(told)(page);
-    },
-  });
-
-const nights = (number, now = NOW) => Array.from({ length: number }, (_, night) => record(now - (night + 1) * DAY));
+const scene = setScene();
+const { open } = scene;
 
 test("P1: older records come by scrolling and by the button, newest first, each once", async (t) => {
   const told = world(nights(250));
@@ -86,7 +68,7 @@ test("P4: progress never goes backwards, says when it is late, and is spoken by 
   await reads(figure("bytes"), "1.00 GB of 4.85 GB");
   await reads(figure("percent"), "47 %");
 
-  await page.clock.runFor(60_000);
+  await pass(page, 60_000);
   await tell(4.85e9, 61);
   await reads(figure("percent"), "99 %");
   await reads(figure("left"), "longer than usual");
@@ -111,7 +93,7 @@ test("P4: a lost connection is told, with what is not known; and so is that it i
   await page.keyboard.type("Typed before");
   await page.unrouteAll();
   await page.route("**/api/**", (route) => route.abort());
-  await page.clock.runFor(22_000);
+  await pass(page, 22_000);
   await page.getByRole("heading", { name: "Connection lost" }).waitFor();
   await reads(page.locator("#messages [data-part=text]"), /^What you see is as of 08:14:\d\d\. Anything in progress goes on without this page\. Trying again /);
   await reads(page.locator("#summary [data-part=up-word]"), "Not known");
@@ -131,12 +113,7 @@ test("P4: the page asks every 2 seconds while something is in progress, every 20
   const page = await open(t, told);
   const asks = async (milliseconds) => {
     const before = told.asked.state;
-    for (let passed = 0; passed < milliseconds; passed += 500) {
-      await page.clock.runFor(500);
-      // The page's time stands still until it has its answer.
-      await until("every answer", async () => told.requests === told.answered);
-      await page.evaluate(() => new Promise((next) => queueMicrotask(next)));
-    }
+    await pass(page, milliseconds);
     return told.asked.state - before;
   };
   const hide = (hidden) => page.evaluate((is) => {
@@ -216,8 +193,10 @@ for (const width of [320, 390, 900]) {
 
 test("P2: dates, sizes and times are written as people write them", async (t) => {
   const page = await open(t, world(nights(1)));
+  // The modules as they are before they are joined.
+  await page.route("**/ui/**", (route) => route.fulfill({ path: `${API}${new URL(route.request().url()).pathname}` }));
   const written = await page.evaluate(async () => {
-    const format = await import("/page.js");
+    const format = await import("/ui/figures.js");
     const now = Date.parse("2026-11-24T07:14:00Z");
     const before = (hours) => now - hours * 3600_000;
     return {

@@ -2,32 +2,16 @@
 // motion, paper. The page is served by the real program; what it is told is made for each test.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { askNow, code, reads, row, startBrowser, until } from "./support/browser.js";
-import { SECOND, begin, end, iso, tells } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
-import { NOW, STATES, openState } from "./support/states.js";
+import { test } from "node:test";
+import { askNow, code, reads, row, until } from "./support/browser.js";
+import { SECOND, begin, end, iso } from "./support/canned.js";
+import { NOW, pass, setScene } from "./support/scene.js";
+import { STATES, openState } from "./support/states.js";
 
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
-
+const scene = setScene();
+const { open } = scene;
 const state = (name) => STATES.find((one) => one.name.endsWith(name));
 const library = () => state("01-list").told();
-const open = (t, told, options = {}) =>
-  browser.open(t, program.url, {
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: NOW });
-      await tells(told)(page);
-    },
-  });
 
 /** What has the focus, by its name. */
 const focused = (page) => page.evaluate(() => {
@@ -142,11 +126,7 @@ test("what is spoken is the start, each stage, each quarter and the end: not eac
   end(told);
   await askNow(page);
   await page.getByRole("heading", { name: "Backup completed" }).waitFor();
-  for (let minutes = 0; minutes < 2; minutes += 0.25) {
-    await page.clock.runFor(15_000);
-    await until("every answer", async () => told.requests === told.answered);
-    await page.evaluate(() => new Promise((next) => queueMicrotask(next)));
-  }
+  await pass(page, 120_000);
   assert.deepEqual(await page.evaluate(() => window.heard), [
     "Backup in progress, started by Maya Lindqvist.", "Backup: 25 percent done.", "Backup: 50 percent done.", "Backup: 75 percent done.",
     "Backup completed. 4.83 GB, of which 41.2 MB were new, in 30 s. Larkfield Library is available again.".replace("4.83 GB, of which 41.2 MB were new, in 30 s", "Done in 30 s"),
@@ -157,7 +137,7 @@ for (const width of [320, 375, 600, 768, 1024, 1183, 1184, 1440, 1920, 2560]) {
   test(`P1 P2: at ${width} px nothing is cut off, in either language`, async (t) => {
     for (const locale of ["en-GB", "de-DE"]) {
       for (const name of ["04-restore", "09-maintenance", "22-activity", "12-confirm-restore-ready", "17-edit-notes"]) {
-        const page = await openState(browser, t, program.url, state(name), { locale, viewport: { width, height: 900 } });
+        const page = await openState(scene, t, state(name), { locale, viewport: { width, height: 900 } });
         const wide = await page.evaluate(() => [...document.querySelectorAll("body *")].filter((node) => !node.closest("svg, .unseen, .skip, thead, .code-field, [hidden]") && node.getBoundingClientRect().right > innerWidth + 1).map((node) => node.outerHTML.slice(0, 100)));
         assert.deepEqual(wide, [], `${name} ${locale}`);
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${name} ${locale}`);
@@ -168,7 +148,7 @@ for (const width of [320, 375, 600, 768, 1024, 1183, 1184, 1440, 1920, 2560]) {
 }
 
 test("magnified to 200 % it is the page of half the width", async (t) => {
-  const page = await openState(browser, t, program.url, state("04-restore"), { viewport: { width: 640, height: 430 }, deviceScaleFactor: 2 });
+  const page = await openState(scene, t, state("04-restore"), { viewport: { width: 640, height: 430 }, deviceScaleFactor: 2 });
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   // Larger type alone, as a browser's setting.
   const cdp = await page.context().newCDPSession(page);
@@ -178,20 +158,20 @@ test("magnified to 200 % it is the page of half the width", async (t) => {
 });
 
 test("with less motion nothing turns, glides or fades", async (t) => {
-  const page = await openState(browser, t, program.url, state("04-restore"), { reducedMotion: "reduce" });
+  const page = await openState(scene, t, state("04-restore"), { reducedMotion: "reduce" });
   assert.deepEqual(await page.evaluate(() => document.getAnimations().length), 0);
   assert.equal(await page.locator(".turning").first().evaluate((element) => getComputedStyle(element).animationName), "none");
 });
 
 test("in forced colours what stands out by colour stands out by a line", async (t) => {
-  const page = await openState(browser, t, program.url, state("04-restore"), { forcedColors: "active" });
+  const page = await openState(scene, t, state("04-restore"), { forcedColors: "active" });
   assert.equal(await page.locator(".record.is-restore").first().evaluate((element) => getComputedStyle(element).outlineStyle), "solid");
   await page.getByRole("button", { name: "New backup" }).focus();
   assert.notEqual(await page.getByRole("button", { name: "New backup" }).evaluate((element) => getComputedStyle(element).outlineStyle), "none");
 });
 
 test("on paper there are the records and what is told, and nothing to press", async (t) => {
-  const page = await openState(browser, t, program.url, state("07-failed"));
+  const page = await openState(scene, t, state("07-failed"));
   await page.emulateMedia({ media: "print" });
   assert.equal(await page.locator("button:visible").count(), 0);
   assert.equal(await page.locator("#messages h2").isVisible(), true);
@@ -210,7 +190,7 @@ test("P4: when there is no answer the page tries again, with growing pauses", as
   });
   for (let passed = 0; passed < 150_000; passed += 500) {
     const before = asked.length;
-    await page.clock.runFor(500);
+    await pass(page, 500);
     if (asked.length > before) await page.evaluate(() => new Promise((next) => queueMicrotask(next)));
   }
   const pauses = asked.slice(1).map((time, position) => Math.round((time - asked[position]) / 1000));

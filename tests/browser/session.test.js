@@ -2,34 +2,16 @@
 // The page is served by the real program; what it is told is made for each test.
 
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { askNow, code, openRestore, reads, row, startBrowser, until } from "./support/browser.js";
-import { DAY, begin, iso, problem, record, tells, world } from "./support/canned.js";
-import { startProgram } from "./support/program.js";
+import { test } from "node:test";
+import { askNow, code, openRestore, reads, row, until } from "./support/browser.js";
+import { begin, iso, problem, record, tells, world } from "./support/canned.js";
+import { NOW, nights, pass, setScene } from "./support/scene.js";
 
-const NOW = Date.parse("2026-11-24T07:14:00Z");
 const SIGNED_OUT = () => problem(401, "signed-out", "You are not signed in, or were signed out. Nothing was changed. Sign in again.");
 
-let browser, program;
-before(async () => {
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
-});
-
-const nights = (number) => Array.from({ length: number }, (_, night) => record(NOW - (night + 1) * DAY));
+const scene = setScene();
+const { open } = scene;
 const as = (role, fields = {}) => world(nights(3), { user: { name: "Ruth Sandoval", role, signed_in: true }, ...fields });
-const open = (t, told, { path = "", ...options } = {}) =>
-  browser.open(t, program.url + path, {
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: NOW });
-      await tells(told)(page);
-    },
-  });
 
 test("the page says who one is; without a sign-in there is nothing to sign out of", async (t) => {
   const page = await open(t, as("operator"));
@@ -50,10 +32,10 @@ test("signing out leads to where the server says; a sign-out that fails says so"
   let asked;
   await page.route("**/sign-out", (route) => {
     asked = [route.request().method(), route.request().postDataJSON()];
-    return route.fulfill({ json: { url: `${program.url}/logo.svg` } });
+    return route.fulfill({ json: { url: `${scene.program.url}/logo.svg` } });
   });
   await page.getByRole("button", { name: "Sign out" }).click();
-  await page.waitForURL(`${program.url}/logo.svg`);
+  await page.waitForURL(`${scene.program.url}/logo.svg`);
   assert.deepEqual(asked, ["POST", {}]);
 });
 
@@ -117,7 +99,7 @@ test("R7: a dialog that is open when the session ends says so and keeps what was
   await reads(page.locator("#confirm-trouble"), /^You were signed out\..+Sign in again\.$/);
   assert.equal(await page.locator("#confirm-dialog [data-part=confirm]").getAttribute("aria-disabled"), "true");
   delete told.answers["GET /state"];
-  await page.clock.runFor(21_000);
+  await pass(page, 21_000);
   await reads(page.locator("#confirm-trouble"), "");
   assert.equal(await page.getByLabel("Confirmation characters").inputValue(), "K7M");
   await reads(page.locator("#spoken"), "Connected again.");
@@ -127,7 +109,7 @@ test("who has no role is told whom to ask", async (t) => {
   const told = as("operator");
   const refuse = () => problem(403, "no-role", "Ruth Sandoval has no role here.", { contact: "the operators of Larkfield Library" });
   Object.assign(told.answers, { "GET /state": refuse, "GET /records": refuse });
-  const context = browser.open(t, program.url, { prepare: tells(told), ready: "#messages .message" });
+  const context = scene.browser.open(t, scene.program.url, { prepare: tells(told), ready: "#messages .message" });
   const page = await context;
   await reads(page.locator("#messages [data-part=title]"), "You have no role here");
   await reads(page.locator("#messages [data-part=text]"), "You are signed in, but may see nothing of this console. Ask the operators of Larkfield Library for a role.");

@@ -4,10 +4,9 @@
 import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
+import { before, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { startBrowser } from "./support/browser.js";
-import { startProgram } from "./support/program.js";
+import { setScene } from "./support/scene.js";
 import { STATES, openState } from "./support/states.js";
 
 const PICTURES = fileURLToPath(new URL("../pictures/", import.meta.url));
@@ -16,16 +15,11 @@ const SHAPES = {
   phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" },
 };
 
-let browser, program, axe;
+const scene = setScene();
+let axe;
 before(async () => {
   axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
   await mkdir(PICTURES, { recursive: true });
-  program = await startProgram();
-  browser = await startBrowser();
-});
-after(async () => {
-  await browser?.close();
-  await program?.stop();
 });
 
 /** The texts of each state in English. */
@@ -49,7 +43,7 @@ async function violations(page) {
 for (const state of STATES) {
   for (const [shape, options] of Object.entries(SHAPES)) {
     test(`P1–P7: ${state.name} keeps nobody out as a ${shape}, light and dark`, async (t) => {
-      const page = await openState(browser, t, program.url, state, options);
+      const page = await openState(scene, t, state, options);
       // The policy of the page lets no script in; what is evaluated comes from the test's side.
       await page.evaluate(axe);
       for (const colorScheme of ["light", "dark"]) {
@@ -83,7 +77,7 @@ const SAME = /^(Nightkeep|Larkfield Library( · Nightkeep)?|Maya Lindqvist|Jonas
 
 for (const state of STATES) {
   test(`in German no English is left: ${state.name}`, async (t) => {
-    const page = await openState(browser, t, program.url, state, { ...SHAPES.desktop, locale: "de-AT" });
+    const page = await openState(scene, t, state, { ...SHAPES.desktop, locale: "de-AT" });
     assert.equal(await page.evaluate(() => document.documentElement.lang), "de");
     const left = (await texts(page)).filter((text) => english.get(state.name).has(text) && !SAME.test(text));
     assert.deepEqual(left, []);

@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn comments_and_indentation_are_not_sent() {
-        let script = FILES.iter().find(|file| file.name == "page.js").unwrap();
+        let script = FILES.iter().find(|file| file.name == "main.js").unwrap();
         let text = std::str::from_utf8(script.plain).unwrap();
         assert!(
             text.lines()

@@ -6,9 +6,9 @@
 /** @import { Activity } from "./types.js" */
 /** @import { Piece } from "./page.js" */
 
+import { agoByDay, date, duration, exact, size, zoneOf } from "./figures.js";
 import {
-  agoByDay, alarm, byId, date, duration, exact, fromTemplate, leave, part, plain, say, setAttribute, setAvailable, setIcon, setPieces, setShown, setText,
-  size, unavailable, words, zoneOf,
+  alarm, byId, fromTemplate, leave, part, plain, say, setAttribute, setAvailable, setIcon, setPieces, setShown, setText, unavailable, words,
 } from "./page.js";
 import { purgedText, sentences, told } from "./messages.js";
 import { Problem, Unreachable, minuteNow, now, readActivities, readSourceArchive } from "./server.js";

@@ -8,9 +8,8 @@
 /** @import { Connection, Typed } from "./server.js" */
 /** @import { Trouble } from "./writing.js" */
 
-import {
-  aboutInWords, ago, between, byId, clock, date, fromTemplate, part, setAvailable, setIcon, setShown, setText, size, speak, timeOfId, unavailable, words,
-} from "./page.js";
+import { aboutInWords, ago, between, clock, date, size, timeOfId } from "./figures.js";
+import { byId, fromTemplate, part, setAvailable, setIcon, setShown, setText, speak, unavailable, words } from "./page.js";
 import { sentences } from "./messages.js";
 import { hasOwnMaintenance, stuckBy } from "./overview.js";
 import { Problem, Unreachable, askForConfirmation, endMaintenance, isShutOut, minuteNow, now, records, startRestart, startRestore } from "./server.js";

@@ -4,16 +4,17 @@
 /** @import { Message, Offer } from "./messages.js" */
 /** @import { Activity, Operation, Record, State } from "./types.js" */
 
+import { clock, dayAhead, zone } from "./figures.js";
 import {
-  alarm, byId, clock, dayAhead, focusAgain, isLeaving, keepPlace, leave, part, say, setAttribute, setAvailable, setShown, setText, speakTheLanguage,
-  watchPointer, words, zone,
+  alarm, byId, focusAgain, isLeaving, leave, part, say, setAttribute, setAvailable, setShown, setText, speakTheLanguage, words,
 } from "./page.js";
+import { keepPlace, watchPointer } from "./place.js";
 import { failureToTell, focusFirst, focusHeading, isDismissed, notDone, showMessages, whatToTell } from "./messages.js";
 import { showOperation, showStrip, tickOperation } from "./overview.js";
 import {
   Problem, Unreachable, connection, everyMinute, minuteNow, readActivities, readActivity, records, refresh, signOut, startSourceArchive, watchState,
 } from "./server.js";
-import * as table from "./table.js";
+import { isWriting, open, seek, showTable, tickTable, watchEnd } from "./table.js";
 
 /** @type {State | null} */
 let state = null;
@@ -31,7 +32,7 @@ let staleActivity = true;
 /** The records are asked for together with the state, the first time. */
 let firstRecords = /** @type {Promise<unknown> | null} */ (null);
 /** Whether something was asked for by a button and has not been answered. */
-let asking = false;
+let acting = false;
 /** Failures whose details have been opened by themselves: once is enough. */
 const opened = new Set();
 
@@ -55,7 +56,7 @@ async function loadDialogs() {
   const [writing, subjects] = await Promise.all([import("./writing.js"), import("./confirm.js")]);
   dialogs ??= {
     backup: writing.createBackupDialog({ onStarted: (id) => onStarted("backup", id), onBusy: refresh }),
-    confirmation: subjects.createConfirmation({ onBusy: refresh, onGone: readRecords }),
+    confirmation: subjects.createConfirmation({ onBusy: refresh, onGone: reloadRecords }),
     subjects,
   };
   return dialogs;
@@ -108,7 +109,7 @@ function render() {
     if (inOperation && !state?.operation) focusFirst();
     showReason();
     showWords();
-    table.showTable({ state, hindrance: hindrance(), notesHindrance: cutOff(), onRestore: restore });
+    showTable({ state, hindrance: hindrance(), notesHindrance: cutOff(), onRestore: restore });
     activity?.show(cutOff(), state?.retention_days ?? 0);
     dialogs?.backup.refresh(state, connection);
     dialogs?.confirmation.refresh(state, connection);
@@ -198,7 +199,7 @@ function openFailure() {
   const failed = failureToTell(state, endedRecord());
   if (!failed || opened.has(failed.id) || isDismissed(failed.id)) return;
   opened.add(failed.id);
-  table.open(failed.id);
+  open(failed.id);
 }
 
 // ---- What the server tells.
@@ -228,7 +229,7 @@ async function onState(answer) {
   if (!now && records.all().some((record) => record.status === "IN_PROGRESS")) stale = true;
   if (now && ["backup", "restore"].includes(now.kind) && !records.find(now.record_id)) stale = true;
   // A beginning and an end are shown together with their record.
-  if (!stale || !(await readRecords())) render();
+  if (!stale || !(await reloadRecords())) render();
   if (staleActivity && view === "activity") await reloadActivity();
   if (wasLost) say(words.connectedAgain);
 }
@@ -264,7 +265,7 @@ async function reloadActivity() {
 }
 
 /** @returns {Promise<boolean>} whether the records were read, and with that everything shown */
-async function readRecords() {
+async function reloadRecords() {
   const first = !records.isLoaded();
   stale = false;
   try {
@@ -274,7 +275,7 @@ async function readRecords() {
     stale = true;
     return false;
   }
-  if (first) table.seek();
+  if (first) seek();
   return true;
 }
 
@@ -361,12 +362,12 @@ function onClick(id, act) {
   byId(id).addEventListener("click", async () => {
     const why = id === "sign-out" ? null : reason();
     if (why !== null) return say(why);
-    if (asking) return;
-    asking = true;
+    if (acting) return;
+    acting = true;
     try {
       await act();
     } finally {
-      asking = false;
+      acting = false;
     }
   });
 }
@@ -410,7 +411,7 @@ document.addEventListener("click", ({ target }) => {
 });
 document.addEventListener("visibilitychange", () => (stale = stale || !document.hidden));
 window.addEventListener("beforeunload", (event) => {
-  if (!isLeaving() && (dialogs?.backup.isWriting() || table.isWriting())) event.preventDefault();
+  if (!isLeaving() && (dialogs?.backup.isWriting() || isWriting())) event.preventDefault();
 });
 records.onChange(render);
 everyMinute(render);
@@ -418,7 +419,7 @@ setInterval(() => {
   if (document.hidden) return;
   if (state?.operation) {
     tickOperation(state);
-    table.tickTable();
+    tickTable();
     activity?.tick();
   }
   dialogs?.confirmation.tick();
@@ -426,7 +427,7 @@ setInterval(() => {
 }, 1000);
 watchPointer();
 window.addEventListener("hashchange", () => followAddress(true));
-table.watchEnd();
+watchEnd();
 followAddress(false);
-firstRecords = readRecords();
+firstRecords = reloadRecords();
 watchState(onState, render);

@@ -7,9 +7,10 @@
 /** @import { Piece } from "./page.js" */
 /** @import { Connection } from "./server.js" */
 
+import { between, clockOrDay, clockWithSeconds, date, daysAndHours, seconds, size, timeOfId } from "./figures.js";
 import {
-  alarm, between, byId, clockOrDay, clockWithSeconds, date, daysAndHours, element, fromTemplate, icon, part, plain, remember, remembered, say,
-  seconds, setAttribute, setAvailable, setIcon, setPieces, setShown, size, timeOfId, unavailable, words,
+  alarm, byId, element, fromTemplate, icon, part, plain, remember, remembered, say, setAttribute, setAvailable, setIcon, setPieces, setShown,
+  unavailable, words,
 } from "./page.js";
 import { isOfLastNight, stuckBy } from "./overview.js";
 import { minuteNow, now, records, signInAddress } from "./server.js";

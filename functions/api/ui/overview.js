@@ -8,9 +8,9 @@
 /** @import { Connection } from "./server.js" */
 
 import {
-  about, ago, ahead, between, byId, clock, clockOrDay, count, date, day, dayAhead, element, exact, fromTemplate, list, part, say, setAttribute,
-  setIcon, setPieces, setShown, setText, size, stopwatch, timeOfId, words, zone,
-} from "./page.js";
+  about, ago, ahead, between, clock, clockOrDay, count, date, day, dayAhead, exact, list, size, stopwatch, timeOfId, zone,
+} from "./figures.js";
+import { byId, element, fromTemplate, part, say, setAttribute, setIcon, setPieces, setShown, setText, words } from "./page.js";
 import { minuteNow, now, records } from "./server.js";
 
 /** @param {State | null} state @param {Connection} connection */
@@ -146,7 +146,7 @@ export function stuckBy({ maintenance }) {
 
 const tracker = createTracker();
 /** What was said last: the operation, its stage, the quarter of the way. */
-let spoken = { id: "", stage: 0, quarter: 0 };
+let announced = { id: "", stage: 0, quarter: 0 };
 
 /** @param {State} state */
 export function showOperation(state) {
@@ -154,7 +154,7 @@ export function showOperation(state) {
   const { operation } = state;
   if (!operation) {
     setShown(section, false);
-    spoken.id = "";
+    announced.id = "";
     return;
   }
   const times = usual(state, operation);
@@ -271,10 +271,10 @@ function showStages(place, { stages, kind }, times) {
  */
 function speakProgress({ id, kind, requested_by, stages }, stage, name, fraction) {
   const quarter = Math.floor((fraction ?? 0) * 4);
-  if (id !== spoken.id) say(words.spokenStart(kind, requested_by));
-  else if (stage !== spoken.stage) say(words.spokenStage(kind, stage + 1, stages.length, words.stage(name, kind)));
-  else if (quarter > spoken.quarter) say(words.spokenQuarter(kind, quarter * 25));
-  spoken = { id, stage, quarter };
+  if (id !== announced.id) say(words.spokenStart(kind, requested_by));
+  else if (stage !== announced.stage) say(words.spokenStage(kind, stage + 1, stages.length, words.stage(name, kind)));
+  else if (quarter > announced.quarter) say(words.spokenQuarter(kind, quarter * 25));
+  announced = { id, stage, quarter };
 }
 
 // ---- What an operation's progress means: how far it is, how fast, and how long it will take.

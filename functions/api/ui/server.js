@@ -248,7 +248,7 @@ let timer;
 /** @type {Promise<void> | null} */
 let asking = null;
 /** @type {(state: State) => void | Promise<void>} */
-let told = () => {};
+let pass = () => {};
 /** @type {() => void} */
 let lost = () => {};
 
@@ -257,7 +257,7 @@ let lost = () => {};
  * @param {() => void} onLost when there was none
  */
 export function watchState(onState, onLost) {
-  told = onState;
+  pass = onState;
   lost = onLost;
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) clearTimeout(timer);
@@ -291,7 +291,7 @@ async function once() {
   failures = 0;
   Object.assign(connection, { lost: false, trouble: null, shutOut: null, asOf: now() });
   schedule(state.operation ? BUSY : IDLE);
-  await told(state);
+  await pass(state);
 }
 
 /** @param {Error} error */

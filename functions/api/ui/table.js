@@ -5,15 +5,15 @@
 // there is time, or when they come near.
 
 /** @import { Progress, Record, State } from "./types.js" */
-/** @import { Piece } from "./page.js" */
 
+import { showDetails } from "./details.js";
+import { agoByDay, clockOrDay, date, duration, exact, size, timeOfId, zoneOf } from "./figures.js";
 import {
-  agoByDay, alarm, between, byId, clockOrDay, count, date, drafts, duration, element, exact, fromTemplate, nodes, partsOf, say, setAttribute,
-  setAvailable, setIcon, setPieces, setShown, setText, size, timeOfId, unavailable, words, zoneOf,
+  alarm, byId, drafts, fromTemplate, partsOf, say, setAttribute, setAvailable, setIcon, setPieces, setShown, setText, unavailable, words,
 } from "./page.js";
 import { sentences, told } from "./messages.js";
 import { currentStage } from "./overview.js";
-import { minuteNow, now, readRecord, records } from "./server.js";
+import { minuteNow, now, records } from "./server.js";
 
 /** Rows in a group. */
 const GROUP = 50;
@@ -41,7 +41,7 @@ export const STATUS = /** @type {{[status in Record["status"]]: {icon: string, l
 /** @type {Map<string, Row>} */
 const rows = new Map();
 /** Rows that are not up to date, because they are out of sight. @type {Set<Row>} */
-const stale = new Set();
+const outdated = new Set();
 /** @type {WeakSet<Element>} groups in or near sight */
 const near = new WeakSet();
 /** @type {Around} */
@@ -55,13 +55,13 @@ const watcher = new IntersectionObserver((seen) => {
       continue;
     }
     near.add(target);
-    for (const row of stale) if (row.row.parentElement === target) bring(row);
+    for (const row of outdated) if (row.row.parentElement === target) bring(row);
   }
 }, { rootMargin: "1000px 0px" });
 
 /** @param {Row} row */
 function bring(row) {
-  stale.delete(row);
+  outdated.delete(row);
   row.update(around);
 }
 
@@ -75,7 +75,7 @@ export function showTable(newAround) {
     const group = row.row.parentElement;
     row.remove();
     rows.delete(id);
-    stale.delete(row);
+    outdated.delete(row);
     if (group?.children.length === 0 && group.parentElement?.lastElementChild !== group) group.remove();
   }
   let place = firstRow(byId("rows").querySelector("tbody"));
@@ -88,7 +88,7 @@ export function showTable(newAround) {
     place = nextRow(row.last());
     const group = row.row.parentElement;
     if (!known || (group && near.has(group))) bring(row);
-    else stale.add(row);
+    else outdated.add(row);
   }
   bringSome();
   const loaded = records.isLoaded();
@@ -101,12 +101,12 @@ export function showTable(newAround) {
 
 /** Brings what is out of sight up to date, a little at a time. */
 function bringSome() {
-  if (waiting || stale.size === 0) return;
+  if (waiting || outdated.size === 0) return;
   waiting = true;
   (window.requestIdleCallback ?? setTimeout)(() => {
     waiting = false;
     const end = performance.now() + SLICE;
-    for (const row of stale) {
+    for (const row of outdated) {
       bring(row);
       if (performance.now() > end) break;
     }
@@ -411,96 +411,4 @@ function progressOf(record, state) {
   const isSafety = operation.kind === "restore" && stage?.name === "backup";
   const owner = isSafety ? records.find(operation.record_id)?.safety_backup : operation.record_id;
   return owner === record.id ? operation.progress : null;
-}
-
-// ---- What opens below a row: why it failed and what to do, its stages, its sources, its name.
-
-/** Writes the details, unless they are so already: what was selected in them stays selected. @param {HTMLElement} row @param {Record} record */
-function showDetails(row, record) {
-  const newest = record.failure && record.kind === "backup" ? records.newestSuccess() : null;
-  const { notes, notes_version, ...rest } = record;
-  const signature = JSON.stringify([rest, newest?.id]);
-  if (row.dataset.shown === signature) return;
-  row.dataset.shown = signature;
-  const sheet = /** @type {HTMLElement} */ (row.querySelector(".sheet"));
-  const said = record.failure ? told(record.failure, record).said : "";
-  sheet.replaceChildren(...(record.failure ? [facts(record, newest)] : []), pairs(record), ...(said ? [lastWords(said)] : []));
-  if (record.notes_edited) showEarlierNotes(sheet, record.id);
-}
-
-/** @param {Record} record @param {Record | null} newest the newest backup that succeeded */
-function facts(record, newest) {
-  const { failure, put_back, safety_backup } = record;
-  const list = element("dl", undefined, "facts3");
-  if (!failure) return list;
-  const { happened, done, toDo, wording } = told(failure, record);
-  const add = (/** @type {string} */ name, /** @type {Piece[]} */ pieces) => {
-    const value = element("dd");
-    value.append(...nodes(pieces));
-    list.append(element("dt", name), value);
-  };
-  const link = (/** @type {string} */ id, /** @type {number} */ time) => ({ text: date(time), href: `#r-${id}` });
-  add(words.happened, [happened]);
-  add(words.done, [done]);
-  add(words.toDo, [
-    toDo,
-    ...(newest ? [` ${words.newestSuccess}`, link(newest.id, Date.parse(newest.created_at)), "."] : []),
-    ...(put_back === false && safety_backup ? [` ${words.theSafetyBackup}`, link(safety_backup, timeOfId(safety_backup)), "."] : []),
-  ]);
-  if (wording) add(words.wording, [{ text: wording, lang: "en" }]);
-  return list;
-}
-
-/** @param {string} said */
-function lastWords(said) {
-  const box = element("div", undefined, "wide");
-  const text = element("pre", said, "said");
-  text.tabIndex = 0;
-  text.setAttribute("role", "region");
-  text.setAttribute("aria-label", words.lastWords);
-  box.append(element("p", words.lastWords, "name"), text);
-  return box;
-}
-
-/** @param {Record} record */
-function pairs(record) {
-  const list = element("dl", undefined, record.failure ? "pairs" : "pairs only");
-  const add = (/** @type {string} */ name, /** @type {string[]} */ lines, look = "") => {
-    const value = element("dd", undefined, look);
-    value.append(...lines.flatMap((line, position) => (position === 0 ? [line] : [element("br"), line])));
-    list.append(element("dt", name), value);
-  };
-  for (const { name, state, started_at, finished_at } of record.stages) {
-    const took = started_at ? between(started_at, finished_at) : "";
-    const stands = { done: words.stageDone(took), failed: words.stageFailed(took), in_progress: words.stageInProgress, to_come: words.stageNotBegun }[state];
-    add(words.capital(words.stage(name, record.kind)), [stands]);
-  }
-  const sources = record.snapshots ?? [];
-  if (sources.length > 0) {
-    add(words.sources, sources.map(({ source, size: { total_bytes, files } }) => words.sourceLine(source, size(total_bytes), files)));
-    add(words.snapshots, sources.map(({ id }) => id.slice(0, 8)), "mono");
-  } else if (record.size) {
-    add(words.page.files, [count(record.size.files)]);
-  }
-  add(words.page.started, [exact(Date.parse(record.created_at))]);
-  if (record.finished_at) add(words.ended, [exact(Date.parse(record.finished_at))]);
-  if (record.notes_edited) add(words.notesEdited, [words.byAt(record.notes_edited.by, date(Date.parse(record.notes_edited.at)))]);
-  if (record.failure) add(words.cause, [record.failure.code], "mono");
-  add(words.record, [record.id], "mono");
-  return list;
-}
-
-/** The notes as they were, from the server: they are seldom wanted. @param {HTMLElement} sheet @param {string} id */
-async function showEarlierNotes(sheet, id) {
-  const history = await readRecord(id).then(({ notes_history }) => notes_history ?? [], () => []);
-  sheet.querySelector(".earlier")?.remove();
-  if (history.length === 0) return;
-  const box = element("div", undefined, "wide earlier");
-  box.append(element("p", words.earlierNotes, "name"));
-  for (const { notes, by, at } of history) {
-    const text = element("p", notes === "" ? words.page.noNotes : notes, "notes");
-    text.dir = "auto";
-    box.append(element("p", words.byAt(by, date(Date.parse(at))), "sub"), text);
-  }
-  sheet.append(box);
 }

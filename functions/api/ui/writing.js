@@ -7,10 +7,8 @@
 /** @import { Piece } from "./page.js" */
 /** @import { Connection } from "./server.js" */
 
-import {
-  aboutInWords, between, byId, clockOrDay, date, drafts, fromTemplate, nodes, part, plain, say, setAttribute, setAvailable, setIcon, setShown, setText,
-  unavailable, words,
-} from "./page.js";
+import { aboutInWords, between, clockOrDay, date } from "./figures.js";
+import { byId, drafts, fromTemplate, nodes, part, plain, say, setAttribute, setAvailable, setIcon, setShown, setText, unavailable, words } from "./page.js";
 import { sentences, signedOutText } from "./messages.js";
 import { Problem, Unreachable, isShutOut, minuteNow, records, saveNotes, startBackup } from "./server.js";
 

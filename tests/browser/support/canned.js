@@ -61,8 +61,6 @@ export function world(records = [], state = {}) {
     /** Answers of the test's own to a request, by `POST /restores`. */
     answers: {},
     asked: { state: 0, records: 0 },
-    answered: 0,
-    requests: 0,
     headers: {},
     state: {
       application: { name: "Larkfield Library", services: { running: 4, desired: 4 } },
@@ -124,9 +122,7 @@ export const tells = (world) => async (page) => {
     const body = request.postDataJSON();
     if (request.method() !== "GET") world.sent.push([asked, body]);
     const own = world.answers[asked];
-    world.requests += 1;
     await route.fulfill({ headers: world.headers, ...(own ? await own(body) : await answer(world, page, asked, searchParams)) });
-    world.answered += 1;
   });
 };
 

@@ -1,10 +1,10 @@
 // Every state that the page has, one after the other, with data that looks like life. What a state needs
 // to be done by hand is done by `act`.
 
-import { DAY, HOUR, SECOND, activity, begin, beginWithout, idAt, iso, nightly, problem, record, tells, world } from "./canned.js";
+import { DAY, HOUR, SECOND, activity, begin, beginWithout, idAt, iso, nightly, problem, record, world } from "./canned.js";
+import { NOW, pass } from "./scene.js";
 
 const MINUTE = 60 * SECOND;
-export const NOW = Date.parse("2026-11-24T07:14:00Z");
 const at = (text) => Date.parse(text);
 const LAST_NIGHT = at("2026-11-24T01:00:00Z");
 
@@ -267,7 +267,7 @@ export const STATES = [
     async act(page) {
       await page.unrouteAll();
       await page.route("**/api/**", (route) => route.abort());
-      await page.clock.runFor(30_000);
+      await pass(page, 30_000);
       await page.locator("#messages .message").waitFor();
     },
   },
@@ -300,16 +300,10 @@ export const STATES = [
   },
 ];
 
-/** Opens a state: the page comes from the program, what it is told from here. */
-export async function openState(browser, t, url, state, options = {}) {
+/** Opens a state on this scene. */
+export async function openState(scene, t, state, options = {}) {
   const told = state.told();
-  const page = await browser.open(t, `${url}/${state.hash ?? ""}`, {
-    ...options,
-    async prepare(page) {
-      await page.clock.install({ time: NOW });
-      await tells(told)(page);
-    },
-  });
+  const page = await scene.open(t, told, { path: `/${state.hash ?? ""}`, ...options });
   await state.act?.(page, told);
   return page;
 }
