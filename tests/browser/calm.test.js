@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askNow, reads, row, until } from "./support/browser.js";
-import { DAY, activity, begin, beginWithout, end, iso, nightly, record, tells, world } from "./support/canned.js";
+import { DAY, activity, begin, beginWithout, end, failure, iso, nightly, record, tells, world } from "./support/canned.js";
 import { NOW, nights, setScene } from "./support/scene.js";
 
 const scene = setScene();
@@ -42,7 +42,7 @@ for (const [name, number, options] of [["with many records", 60, {}], ["with thr
     await askNow(page);
     await reads(page.locator("#operation [data-part=percent]"), "47 %");
     await check("figures change");
-    Object.assign(told.records[0], { status: "FAILED", finished_at: iso(NOW), failure: { code: "storage_refused", happened: "The storage refused the upload: access denied.", done: "Nothing incomplete was kept.", to_do: "Allow it." } });
+    Object.assign(told.records[0], { status: "FAILED", finished_at: iso(NOW), failure: failure({ code: "storage_refused" }, "The storage refused the upload: access denied.", "Nothing incomplete was kept.", "Allow it.") });
     end(told);
     await askNow(page);
     await reads(row(page, told.records[0].id).locator("[data-part=status-word]"), "Failed");

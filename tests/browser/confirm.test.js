@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askNow, code, openRestore, reads, row, until } from "./support/browser.js";
-import { DAY, HOUR, SECOND, activity, begin, beginWithout, end, idAt, iso, problem, record, restore, world } from "./support/canned.js";
+import { DAY, HOUR, SECOND, activity, begin, beginWithout, end, failure, idAt, iso, problem, record, restore, world } from "./support/canned.js";
 import { NOW, nights, pass, setScene } from "./support/scene.js";
 
 const MINUTE = 60 * SECOND;
@@ -154,7 +154,7 @@ test("R7: characters that can't be loaded are asked for again", async (t) => {
 test("P5: only backups that succeeded can be restored, and on a touch screen that always shows", async (t) => {
   const [good, failed] = nights(2);
   const [made, safety] = restore(NOW - HOUR, good.id);
-  Object.assign(failed, { status: "FAILED", size: null, failure: { code: "x", happened: "It failed.", done: "", to_do: "" } });
+  Object.assign(failed, { status: "FAILED", size: null, failure: failure({ code: "x" }, "It failed.", "", "") });
   const running = record(NOW - MINUTE, { status: "IN_PROGRESS", finished_at: null, size: null });
   const page = await open(t, world([running, made, safety, good, failed]), { viewport: { width: 390, height: 800 }, hasTouch: true, isMobile: true });
   const shown = await page.locator("#rows .record").evaluateAll((rows) => rows.map((one) => {
@@ -203,13 +203,13 @@ test("R6: a restore shows its stages with the time each takes, and its safety ba
 });
 
 /** A restore that failed, and its safety backup. */
-function failedRestore(put_back, stages, failure) {
+function failedRestore(put_back, stages, ...sentences) {
   const backup = record(NOW - DAY);
-  return [...restore(NOW - 4 * MINUTE, backup.id, { status: "FAILED", put_back, stages, finished_at: iso(NOW - MINUTE), failure: { code: "local_disk", ...failure } }), backup];
+  return [...restore(NOW - 4 * MINUTE, backup.id, { status: "FAILED", put_back, stages, finished_at: iso(NOW - MINUTE), failure: failure({ code: "local_disk" }, ...sentences) }), backup];
 }
 
 test("R6: a restore whose safety backup failed was not begun", async (t) => {
-  const told = world(failedRestore(null, [STAGES.failed("backup"), STAGES.to_come("restore")], { happened: "The source “database” could not be read: pg_dump ended with 1.", done: "The data was not touched, and the application is available.", to_do: "Check it, then restore again." }));
+  const told = world(failedRestore(null, [STAGES.failed("backup"), STAGES.to_come("restore")], "The source “database” could not be read: pg_dump ended with 1.", "The data was not touched, and the application is available.", "Check it, then restore again."));
   Object.assign(told.records[1], { status: "FAILED", size: null });
   const page = await open(t, told);
   await reads(page.locator("#messages [data-part=title]"), "The restore of Tue 24 Nov 2026, 08:10 was not begun");
@@ -218,7 +218,7 @@ test("R6: a restore whose safety backup failed was not begun", async (t) => {
 
 test("R6: a restore that failed and was put back says so, with its stages", async (t) => {
   const stages = [STAGES.done("backup"), STAGES.failed("restore"), STAGES.done("put_back"), STAGES.done("redeploy")];
-  const told = world(failedRestore(true, stages, { happened: "No space left on “appdata”.", done: "The data was put back from the safety backup, as it was before, and the application is available.", to_do: "Free some, then restore again." }));
+  const told = world(failedRestore(true, stages, "No space left on “appdata”.", "The data was put back from the safety backup, as it was before, and the application is available.", "Free some, then restore again."));
   const page = await open(t, told);
   const [made] = told.records;
   await reads(page.locator("#messages [data-part=title]"), "The restore failed. Your data was put back as it was at 08:10");
@@ -230,7 +230,7 @@ test("R6: a restore that failed and was put back says so, with its stages", asyn
 
 const STUCK = [STAGES.done("backup"), STAGES.failed("restore"), STAGES.failed("put_back")];
 const stuck = () => {
-  const told = world(failedRestore(false, STUCK, { happened: "No space left on “appdata”.", done: "Putting the data back from the safety backup failed too: no space left. The data may be incomplete, so maintenance stays on.", to_do: "Make room, then restore the safety backup, or end the maintenance by hand." }));
+  const told = world(failedRestore(false, STUCK, "No space left on “appdata”.", "Putting the data back from the safety backup failed too: no space left. The data may be incomplete, so maintenance stays on.", "Make room, then restore the safety backup, or end the maintenance by hand.", { first: "Make room." }));
   told.state.maintenance = { on: true, since: iso(NOW - 4 * MINUTE), message: null };
   return told;
 };
@@ -286,7 +286,7 @@ test("R11: a restart that failed says why, in the message and under Activity", a
   const page = await open(t, told);
   await reads(page.locator("#operation [data-part=percent]"), "3 of 4 running");
   assert.equal(await page.locator("#operation [data-part=bytes]").isVisible(), false);
-  Object.assign(restart, { status: "FAILED", finished_at: iso(NOW), failure: { code: "service_failed", happened: "The service “search” did not come up: no image.", done: "The data was not touched, and maintenance has ended.", to_do: "Look at its log, then restart again." } });
+  Object.assign(restart, { status: "FAILED", finished_at: iso(NOW), failure: failure({ code: "service_failed" }, "The service “search” did not come up: no image.", "The data was not touched, and maintenance has ended.", "Look at its log, then restart again.") });
   end(told);
   await pass(page, 2500);
   await reads(page.locator("#messages [data-part=title]"), "The restart failed");

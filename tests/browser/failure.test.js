@@ -45,4 +45,9 @@ test("P2 R4 S23: a failed backup says what happened, what was done and what to d
   await page.reload();
   await reads(page.locator("#rows .record [data-part=status-word]").first(), "Failed");
   assert.equal(await page.locator("#messages").isVisible(), false);
+
+  // In German it says as much.
+  const german = await browser.open(t, program.url, { locale: "de-DE" });
+  await reads(german.locator("#messages [data-part=text]"), /^Die Quelle „database“ konnte nicht gelesen werden: sh ist gescheitert, „.*exit status 3.*“\. Unvollständiges wurde nicht behalten\. Die Anwendung ist verfügbar\./);
+  await reads(german.locator(".said"), "out of order");
 });

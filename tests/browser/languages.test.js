@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import en from "../../functions/api/ui/words/en.js";
 import de from "../../functions/api/ui/words/de.js";
 import { reads, row } from "./support/browser.js";
-import { DAY, iso, nightly, record, tells, world } from "./support/canned.js";
+import { DAY, failure, iso, nightly, record, tells, world } from "./support/canned.js";
 import { NOW, setScene } from "./support/scene.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
@@ -80,7 +80,29 @@ test("dates, sizes and numbers are written as each language writes them", async 
 
 test("what the server says in English and nobody has translated is marked as English", async (t) => {
   const told = library();
-  Object.assign(told.records[0], { status: "FAILED", size: null, failure: { code: "something_new", happened: "Something new.", done: "Nothing.", to_do: "Look." } });
+  Object.assign(told.records[0], { status: "FAILED", size: null, failure: failure({ code: "something_new" }, "Something new.", "Nothing.", "Look.") });
   const page = await scene.browser.open(t, scene.program.url, { locale: "de-DE", prepare: tells(told) });
   assert.equal(await row(page, told.records[0].id).locator("[data-part=cause-text] [lang=en]").textContent(), "Something new.");
+});
+
+test("every cause that the server knows has words in both languages, with all that it names", async () => {
+  const { Cause } = (await (await fetch(`${scene.program.url}/api/openapi.json`)).json()).components.schemas;
+  assert.ok(Cause.oneOf.length >= 20, `${Cause.oneOf.length} causes`);
+  const of = { kind: "backup", put_back: null, stage: "backup", last: "backup" };
+  for (const { properties } of Cause.oneOf) {
+    const cause = { code: properties.code.enum[0] };
+    const named = [];
+    for (const [name, { type }] of Object.entries(properties)) {
+      if (name === "code" || name === "in_the_way") continue;
+      const isNumber = [type].flat().includes("integer");
+      cause[name] = isNumber ? 7 : `the ${name}`;
+      // A program's last words have a place of their own; a dump's program is asked for by name.
+      if (name !== "said") named.push(isNumber ? "7" : `the ${name}`);
+    }
+    if ("in_the_way" in properties) cause.in_the_way = "restore";
+    const found = de.failure(failure(cause, "Happened.", "Done.", "Do."), of);
+    assert.ok(found, cause.code);
+    for (const name of named) assert.ok(found.happened.includes(name), `${cause.code} does not name ${name}: ${found.happened}`);
+    assert.ok(found.done && found.to_do && found.first, cause.code);
+  }
 });

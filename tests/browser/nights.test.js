@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askNow, reads, row, until } from "./support/browser.js";
-import { DAY, HOUR, SECOND, activity, beginWithout, end, iso, nightly, record, tells, world } from "./support/canned.js";
+import { DAY, HOUR, SECOND, activity, beginWithout, end, failure, iso, nightly, record, tells, world } from "./support/canned.js";
 import { NOW, pass, setScene } from "./support/scene.js";
 
 const LAST_NIGHT = Date.parse("2026-11-24T01:00:00Z");
@@ -59,8 +59,8 @@ test("R1 P4: with no records the page says what will happen tonight, and offers 
 
 test("R1 S4: a night that was missed says why", async (t) => {
   const told = world(nights(3), { nightly: nightly(NOW, "++-", { last_success_at: iso(LAST_NIGHT - DAY) }) });
-  const failure = { code: "night_missed", happened: "A restore was in progress until 06:10, past the end of the window.", done: "The application is available.", to_do: "Start a backup now, or wait for tonight." };
-  Object.assign(told.records[0], { status: "FAILED", size: null, stages: [], failure });
+  const why = failure({ code: "night_missed" }, "A restore was in progress until 06:10, past the end of the window.", "The application is available.", "Start a backup now, or wait for tonight.");
+  Object.assign(told.records[0], { status: "FAILED", size: null, stages: [], failure: why });
   const page = await open(t, told);
   await reads(message(page).locator("[data-part=title]"), "Last night’s backup did not run");
   await reads(message(page).locator("[data-part=text]"), /^A restore was in progress until 06:10.+Start a backup now, or wait for tonight\./);
@@ -69,7 +69,7 @@ test("R1 S4: a night that was missed says why", async (t) => {
 
 test("S18 S20: overdue is warned of even when there never was a success", async (t) => {
   const told = world(nights(2), { nightly: nightly(NOW, "--", { overdue: true }) });
-  for (const night of told.records) Object.assign(night, { status: "FAILED", size: null, failure: { code: "storage_refused", happened: "The storage refused the upload: access denied.", done: "Nothing incomplete was kept.", to_do: "Allow it." } });
+  for (const night of told.records) Object.assign(night, { status: "FAILED", size: null, failure: failure({ code: "storage_refused" }, "The storage refused the upload: access denied.", "Nothing incomplete was kept.", "Allow it.") });
   const page = await open(t, told);
   await reads(message(page).locator("[data-part=title]"), "There is no successful backup yet");
   assert.equal(await message(page).getByRole("button").count(), 0);

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { askNow, reads, row, until } from "./support/browser.js";
-import { DAY, HOUR, SECOND, begin, iso, record, tells, world } from "./support/canned.js";
+import { DAY, HOUR, SECOND, begin, failure, iso, record, tells, world } from "./support/canned.js";
 import { NOW, nights, pass, setScene } from "./support/scene.js";
 
 const API = fileURLToPath(new URL("../../functions/api", import.meta.url));
@@ -161,7 +161,7 @@ test("P1: what appears above the table moves nothing under the hand, and takes n
 test("P1: overdue backups are warned of, and the warning cannot be dismissed", async (t) => {
   const told = world(nights(3));
   const last = NOW - 2 * DAY - 6 * HOUR;
-  told.records = told.records.map((night) => ({ ...night, status: "FAILED", size: null, failure: { code: "storage_refused", happened: "The storage refused the upload: access denied.", done: "Nothing incomplete was kept.", to_do: "Allow it." } }));
+  told.records = told.records.map((night) => ({ ...night, status: "FAILED", size: null, failure: failure({ code: "storage_refused" }, "The storage refused the upload: access denied.", "Nothing incomplete was kept.", "Allow it.") }));
   told.state.nightly = { ...told.state.nightly, overdue: true, last_success_at: iso(last) };
   const page = await open(t, told);
   const message = page.locator("#messages .message");

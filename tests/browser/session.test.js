@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { askNow, code, openRestore, reads, row, until } from "./support/browser.js";
-import { begin, iso, problem, record, tells, world } from "./support/canned.js";
+import { begin, failure, iso, problem, record, tells, world } from "./support/canned.js";
 import { NOW, nights, pass, setScene } from "./support/scene.js";
 
 const SIGNED_OUT = () => problem(401, "signed-out", "You are not signed in, or were signed out. Nothing was changed. Sign in again.");
@@ -54,7 +54,7 @@ test("a viewer sees everything and is offered nothing that they may not do", asy
 
 test("a viewer is offered neither a restore nor the end of a maintenance that needs somebody", async (t) => {
   const told = as("viewer");
-  const restore = record(NOW - 4000, { kind: "restore", status: "FAILED", put_back: false, restored_from: told.records[0].id, safety_backup: told.records[0].id, finished_at: iso(NOW - 1000), failure: { code: "target_unwritable", happened: "The source “uploads” could not be put back: full.", done: "Putting it back failed too.", to_do: "Make room, then restore the safety backup, or end the maintenance by hand." } });
+  const restore = record(NOW - 4000, { kind: "restore", status: "FAILED", put_back: false, restored_from: told.records[0].id, safety_backup: told.records[0].id, finished_at: iso(NOW - 1000), failure: failure({ code: "target_unwritable" }, "The source “uploads” could not be put back: full.", "Putting it back failed too.", "Make room, then restore the safety backup, or end the maintenance by hand.") });
   told.records.unshift(restore);
   told.state.maintenance = { on: true, since: iso(NOW - 3000), message: null };
   const page = await open(t, told);

@@ -268,7 +268,8 @@ impl Console {
         record
     }
 
-    /// Makes a backup that has to fail, and returns its failure as one text.
+    /// Makes a backup that has to fail, and returns its failure as one text, with what a
+    /// command said at its end.
     pub async fn failed_backup(&self, code: &str) -> String {
         let record = self.backup().await;
         assert_eq!(record["status"], "FAILED", "{record:#}");
@@ -277,7 +278,8 @@ impl Console {
         assert_eq!(failure["code"], code, "{failure:#}");
         let sentences = ["happened", "done", "to_do"].map(|part| failure[part].as_str().unwrap_or_default());
         assert!(sentences.iter().all(|sentence| sentence.ends_with('.')), "{failure:#}");
-        sentences.join(" ")
+        let said = failure["cause"]["said"].as_str().unwrap_or_default();
+        format!("{} {said}", sentences.join(" "))
     }
 
     /// What the program and its tasks have logged.

@@ -140,7 +140,7 @@ async fn s15_a_restore_that_fails_half_way_is_put_back() {
     assert_eq!(record["status"], "FAILED");
     assert_eq!(record["put_back"], true, "{record:#}");
     let failure = &record["failure"];
-    assert!(failure["happened"].as_str().unwrap().contains("no such role"), "S23: {failure:#}");
+    assert_eq!(failure["cause"]["said"], "no such role", "S23: {failure:#}");
     assert!(failure["done"].as_str().unwrap().contains("put back"), "{failure:#}");
     assert_same(&before, &portrait(&tree));
     assert_eq!(fs::read_to_string(&database).unwrap(), "rows of now");

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use crate::{
     actor::Actor,
-    cause::Failure,
+    failure::Failure,
     identifier::RecordId,
     operation::{Purged, SourceArchive, Stage},
     record::Status,

@@ -1,15 +1,15 @@
-//! Why something failed, and what that means to a person. A cause is a value that can be stored and
-//! compared; its sentences are made in one place, here.
+//! Why something failed, as a value that can be stored and compared, with what happened and what to do
+//! about it in words.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::operation::{Kind, Operation, StageName};
+use crate::operation::Kind;
 
 /// Why a stage failed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "code", rename_all = "snake_case")]
 pub enum Cause {
     /// The folder of a source does not exist.
@@ -192,19 +192,6 @@ pub enum Cause {
     },
 }
 
-/// A failure as the page shows it: three sentences for people, and a code for programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Failure {
-    /// Stable, in snake case.
-    pub code: String,
-    /// What happened.
-    pub happened: String,
-    /// What was done about it.
-    pub done: String,
-    /// What to do.
-    pub to_do: String,
-}
-
 impl Cause {
     /// The stable code.
     pub fn code(&self) -> &'static str {
@@ -237,84 +224,8 @@ impl Cause {
         }
     }
 
-    /// What this cause means to a person as the end of a night's backup that never began.
-    pub fn failure_of_missed_night(&self) -> Failure {
-        self.said(StageName::Backup, "Nothing was started, and no data was touched.", "or wait for tonight")
-    }
-
-    /// What this cause means to a person as the end of a restore's safety backup, while the restore has
-    /// not ended yet.
-    pub fn failure_of_safety_backup(&self) -> Failure {
-        self.said(StageName::Backup, "Nothing incomplete was kept.", "then restore again")
-    }
-
-    /// What this cause means to a person as the end of `operation`, in this stage of it. `stays` says
-    /// that the application stays under maintenance, because it was before.
-    pub fn failure_of(&self, operation: &Operation, stage: StageName, stays: bool) -> Failure {
-        let up = if stays {
-            "the application stays under maintenance, as it was before"
-        } else {
-            "the application is available"
-        };
-        let later = || operation.later_cause.as_ref().map(|cause| cause.happened("")).unwrap_or_default();
-        let (done, again) = match (operation.kind, stage, operation.put_back()) {
-            (_, _, Some(false)) => (
-                format!(
-                    "Putting the data back from the safety backup failed too: {} The data may be incomplete, \
-                     so maintenance stays on.",
-                    later()
-                ),
-                "then restore the safety backup, or end the maintenance by hand",
-            ),
-            (_, _, Some(true)) if operation.failed_last(StageName::Redeploy) => (
-                format!(
-                    "The data was put back from the safety backup, as it was before, but then the services \
-                     failed: {} Maintenance has not been kept for that.",
-                    later()
-                ),
-                "then restart the services",
-            ),
-            (_, _, Some(true)) => (
-                format!("The data was put back from the safety backup, as it was before, and {up}."),
-                "then restore again",
-            ),
-            (Kind::Backup, _, None) => {
-                (format!("Nothing incomplete was kept, and {up}."), "then start a new backup")
-            }
-            (Kind::Restore, StageName::Redeploy, None) => (
-                format!("The data is as the backup holds it, and {up} as far as its services go."),
-                "then restart the services, or restore the safety backup to go back",
-            ),
-            (Kind::Restore, _, None) => {
-                (format!("The data was not touched, and {up}."), "then restore again")
-            }
-            (Kind::Restart, _, None) => (
-                format!("The data was not touched, and {up} as far as its services go."),
-                "then restart again",
-            ),
-            (Kind::SourceArchive, _, None) => {
-                ("The application was not affected.".to_owned(), "then try again")
-            }
-            (Kind::Purge, _, None) => (
-                "The application was not affected, and no backup that is still to be kept was touched."
-                    .to_owned(),
-                "and what could not be removed is tried again the next night",
-            ),
-        };
-        self.said(stage, &done, again)
-    }
-
-    fn said(&self, stage: StageName, done: &str, again: &str) -> Failure {
-        Failure {
-            code: self.code().to_owned(),
-            happened: self.happened(&format!(" “{}”", stage.word())),
-            done: done.to_owned(),
-            to_do: format!("{}, {again}.", self.to_do()),
-        }
-    }
-
     /// `stage` is the stage's word in quotes after a space, or nothing.
-    fn happened(&self, stage: &str) -> String {
+    pub(crate) fn happened(&self, stage: &str) -> String {
         match self {
             Self::SourceMissing { source, path } => {
                 format!("The source “{source}” could not be read: the folder {path} does not exist.")
@@ -330,8 +241,8 @@ impl Cause {
                 };
                 format!("The source “{source}” could not be read: {path}: {why}.{rest}")
             }
-            Self::DumpFailed { source, program, ended, said } => {
-                format!("The source “{source}” could not be read: {program} {ended}.{}", last_words(said))
+            Self::DumpFailed { source, program, ended, .. } => {
+                format!("The source “{source}” could not be read: {program} {ended}.")
             }
             Self::DumpEmpty { source, program } => {
                 format!("The source “{source}” could not be read: {program} succeeded but wrote nothing.")
@@ -339,8 +250,8 @@ impl Cause {
             Self::TargetUnwritable { source, path, why } => {
                 format!("The source “{source}” could not be put back: {path}: {why}.")
             }
-            Self::LoadFailed { source, program, ended, said } => {
-                format!("The source “{source}” could not be put back: {program} {ended}.{}", last_words(said))
+            Self::LoadFailed { source, program, ended, .. } => {
+                format!("The source “{source}” could not be put back: {program} {ended}.")
             }
             Self::SnapshotRefused { source, path, why } => {
                 format!("The snapshot of the source “{source}” was refused: {path}: {why}.")
@@ -384,7 +295,8 @@ impl Cause {
         }
     }
 
-    fn to_do(&self) -> String {
+    /// What to do before anything else, without a full stop.
+    pub(crate) fn to_do(&self) -> String {
         match self {
             Self::SourceMissing { path, .. } => {
                 format!(
@@ -451,10 +363,16 @@ impl Cause {
     }
 }
 
-/// For the log: the code and what happened.
+/// For the log: the code, what happened, and what a command said at its end.
 impl fmt::Display for Cause {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}: {}", self.code(), self.happened(""))
+        write!(formatter, "{}: {}", self.code(), self.happened(""))?;
+        match self {
+            Self::DumpFailed { said, .. } | Self::LoadFailed { said, .. } => {
+                formatter.write_str(&last_words(said))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

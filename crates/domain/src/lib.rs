@@ -10,6 +10,7 @@ pub mod actor;
 pub mod application;
 pub mod cause;
 pub mod confirmation;
+pub mod failure;
 pub mod identifier;
 pub mod next;
 pub mod notes;

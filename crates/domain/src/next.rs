@@ -9,7 +9,8 @@ mod redeploy;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    cause::{Cause, Failure},
+    cause::Cause,
+    failure::Failure,
     identifier::RecordId,
     operation::{Assignment, Attempt, Operation, Report, SeenService, Stage, StageName, StageState},
     record::Snapshot,

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    cause::{Cause, Failure},
+    cause::Cause,
+    failure::Failure,
     identifier::{OperationId, RecordId},
     record::Snapshot,
 };

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use crate::{
     actor::Actor,
-    cause::Failure,
+    failure::Failure,
     identifier::RecordId,
     notes::Notes,
     operation::{Restored, Stage},

@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::{
-    cause::{Cause, Failure},
+    cause::Cause,
+    failure::Failure,
     identifier::OperationId,
     operation::{Kind, Operation},
     state::State,

@@ -10,7 +10,7 @@ use axum::{
 use jiff::Timestamp;
 use nightkeep_domain::{
     activity::{Activity, ActivityKind},
-    cause::Failure,
+    failure::Failure,
     identifier::RecordId,
     record::Status,
 };

@@ -27,7 +27,7 @@ function facts(record, newest) {
   const { failure, put_back, safety_backup } = record;
   const list = element("dl", undefined, "facts3");
   if (!failure) return list;
-  const { happened, done, toDo, wording } = told(failure, record);
+  const { happened, done, toDo } = told(failure, record);
   const add = (/** @type {string} */ name, /** @type {Piece[]} */ pieces) => {
     const value = element("dd");
     value.append(...nodes(pieces));
@@ -41,7 +41,6 @@ function facts(record, newest) {
     ...(newest ? [` ${words.newestSuccess}`, link(newest.id, Date.parse(newest.created_at)), "."] : []),
     ...(put_back === false && safety_backup ? [` ${words.theSafetyBackup}`, link(safety_backup, timeOfId(safety_backup)), "."] : []),
   ]);
-  if (wording) add(words.wording, [{ text: wording, lang: "en" }]);
   return list;
 }
 

@@ -45,6 +45,16 @@ import { minuteNow, now, records, signInAddress } from "./server.js";
  */
 
 /**
+ * What failed.
+ * @typedef {object} Failed
+ * @property {string} kind
+ * @property {string} [trigger]
+ * @property {boolean | null} put_back
+ * @property {string | null} stage the stage that failed first
+ * @property {string | null} last the one that failed last
+ */
+
+/**
  * A failure in the page's language; where it has no words for it, in the server's own.
  * @typedef {object} Told
  * @property {Piece} happened
@@ -52,24 +62,20 @@ import { minuteNow, now, records, signInAddress } from "./server.js";
  * @property {Piece} toDo
  * @property {Piece} first what to do before anything else
  * @property {string} said the last words of a program that failed: they can be many lines, and are only for the details
- * @property {string | null} wording the server's own, if these are not
  */
 
 /**
  * @param {Failure} failure
- * @param {Pick<Record, "put_back" | "stages"> & {kind: string}} of what failed
+ * @param {{kind: string, trigger?: string, put_back: boolean | null, stages: Record["stages"]}} of what failed
  * @returns {Told}
  */
-export function told(failure, { kind, put_back, stages }) {
-  const [, cut, said = ""] = /^(.*?)\s+Its last words: “(.*)”\.$/s.exec(failure.happened) ?? [];
-  const own = { ...failure, happened: cut ?? failure.happened };
-  const found = words.failure(own, { kind, put_back, stage: stages.find(({ state }) => state === "failed")?.name ?? null });
-  if (found) {
-    const isOwn = found.happened === own.happened;
-    return { happened: found.happened, done: found.done, toDo: found.to_do, first: found.first, said, wording: isOwn ? null : `${own.happened} ${own.done} ${own.to_do}` };
-  }
-  const english = (/** @type {string} */ text) => ({ text, lang: "en" });
-  return { happened: english(own.happened), done: english(own.done), toDo: english(own.to_do), first: english(own.to_do), said, wording: null };
+export function told(failure, { kind, trigger, put_back, stages }) {
+  const failed = stages.filter(({ state }) => state === "failed").map(({ name }) => name);
+  const found = words.failure(failure, { kind, trigger, put_back, stage: failed[0] ?? null, last: failed.at(-1) ?? null });
+  const own = (/** @type {string} */ text) => (found ? text : { text, lang: "en" });
+  const { happened, done, to_do, first } = found ?? failure;
+  const said = [failure.cause, failure.later_cause].map((cause) => cause?.said ?? "").filter((words) => words !== "");
+  return { happened: own(happened), done: own(done), toDo: own(to_do), first: own(first || to_do), said: said.join("\n\n") };
 }
 
 /** Sentences with a space between them. @param {(Piece | null | undefined | false)[]} sentences @returns {Piece[]} */
@@ -324,7 +330,7 @@ function wrongSettings(settings) {
   const [is, must, force] = words.settingIs;
   /** @type {Piece[]} */
   const text = settings.flatMap(({ name, value, expected, in_force }) => [
-    { text: name, look: "mono" }, is, { text: value, look: "mono" }, must, words.expected(expected) ?? { text: expected, lang: "en" }, force, { text: in_force, look: "mono" }, ". ",
+    { text: name, look: "mono" }, is, { text: value, look: "mono" }, must, words.expected(name, expected) ?? { text: expected, lang: "en" }, force, { text: in_force, look: "mono" }, ". ",
   ]);
   const title = settings.length === 1 ? words.wrongSetting(settings[0].name) : words.wrongSettings(settings.length);
   return { key: "settings", tone: "warn-tone", icon: "warn", title, text: [...text, words.correctIt], spoken: "alarm" };

@@ -25,12 +25,39 @@
  */
 
 /**
- * Three sentences for people, and a stable code for programs.
+ * Why something failed: which code, and what there is to say of it, which depends on the code.
+ * @typedef {object} Cause
+ * @property {string} code
+ * @property {string} [source]
+ * @property {string} [path]
+ * @property {string} [why] what a system or a service said
+ * @property {number} [more] paths with the same trouble
+ * @property {string} [program]
+ * @property {string} [ended] how the program ended
+ * @property {string} [said] its last words
+ * @property {string} [doing]
+ * @property {string} [seen]
+ * @property {string} [found]
+ * @property {number | null} [exit_code]
+ * @property {number} [limit_seconds]
+ * @property {string} [service]
+ * @property {string} [events]
+ * @property {string} [in_the_way] the kind of an operation
+ * @property {string} [since] a time of day
+ * @property {string} [closed] a time of day
+ * @property {string} [what]
+ */
+
+/**
  * @typedef {object} Failure
  * @property {string} code
  * @property {string} happened
  * @property {string} done
  * @property {string} to_do
+ * @property {string} first what to do before anything else
+ * @property {Cause | null} cause
+ * @property {Cause | null} later_cause why making it good failed too
+ * @property {boolean} stays whether the application stays under maintenance, as it was before
  */
 
 /**

@@ -12,7 +12,7 @@ use nightkeep_cloud::{Begin, Beginning, Error, Ledger, Metrics, SettingsStore};
 use nightkeep_domain::{
     activity::{Activity, ActivityKind},
     actor::Actor,
-    cause::Failure,
+    failure::Failure,
     identifier::{OperationId, RecordId},
     notes::Notes,
     operation::{Kind, Operation},

@@ -36,6 +36,11 @@ export function activity(time, fields = {}) {
   };
 }
 
+/** A failure with this cause, in these sentences. */
+export const failure = (cause, happened, done, to_do, more = {}) => ({
+  code: cause.code, happened, done, to_do, first: to_do, cause, later_cause: null, stays: false, ...more,
+});
+
 /** A restore of the first record, and its safety backup: newest first, as the server gives them. */
 export function restore(time, restored, fields = {}) {
   const [begun, copied, safe] = [time + 156 * SECOND, time + 99 * SECOND, time + 58 * SECOND];

@@ -1,7 +1,7 @@
 // Every state that the page has, one after the other, with data that looks like life. What a state needs
 // to be done by hand is done by `act`.
 
-import { DAY, HOUR, SECOND, activity, begin, beginWithout, idAt, iso, nightly, problem, record, world } from "./canned.js";
+import { DAY, HOUR, SECOND, activity, begin, beginWithout, failure, idAt, iso, nightly, problem, record, world } from "./canned.js";
 import { NOW, pass } from "./scene.js";
 
 const MINUTE = 60 * SECOND;
@@ -9,13 +9,12 @@ const at = (text) => Date.parse(text);
 const LAST_NIGHT = at("2026-11-24T01:00:00Z");
 
 const size = (total, added) => ({ total_bytes: total, added_bytes: added, files: 17_482 });
-const failure = (code, happened, done, to_do) => ({ code, happened, done, to_do });
 const stage = (name, state, from, to) => ({ name, state, started_at: from === undefined ? null : iso(from), finished_at: to === undefined ? null : iso(to) });
 const lasted = (time, seconds, name = "backup", state = "done") => ({ finished_at: iso(time + seconds * SECOND), stages: [stage(name, state, time, time + seconds * SECOND)] });
 
-const NO_DATABASE = failure("dump_failed", "The source “database” could not be read: pg_dump ended with exit status 1. Its last words: “pg_dump: error: connection to server at \"db.larkfield.internal\", port 5432 failed:\nConnection refused. Is the server running on that host and accepting TCP/IP connections?”.", "Nothing incomplete was kept, and the application is available.", "Check that pg_dump runs in the agent’s task and that it reaches its server, then start a new backup.");
-const NO_SPACE = failure("target_unwritable", "The source “uploads” could not be put back: /srv/library/uploads: no space left on the volume “appdata”.", "The data was put back from the safety backup, as it was before, and the application is available.", "Allow the agent to write /srv/library/uploads, make room on its disk, or check the disk, then restore again.");
-const REFUSED = failure("storage_refused", "The storage refused writing packs: access denied to the bucket larkfield-nightkeep.", "Nothing incomplete was kept, and the application is available.", "Check that the bucket exists and that the agent may write to it, then start a new backup.");
+const NO_DATABASE = failure({ code: "dump_failed", source: "database", program: "pg_dump", ended: "ended with exit status 1", said: "pg_dump: error: connection to server at \"db.larkfield.internal\", port 5432 failed:\nConnection refused. Is the server running on that host and accepting TCP/IP connections?" }, "The source “database” could not be read: pg_dump ended with exit status 1.", "Nothing incomplete was kept, and the application is available.", "Check that pg_dump runs in the agent’s task and that it reaches its server, then start a new backup.");
+const NO_SPACE = failure({ code: "target_unwritable", source: "uploads", path: "/srv/library/uploads", why: "no space left on the volume “appdata”" }, "The source “uploads” could not be put back: /srv/library/uploads: no space left on the volume “appdata”.", "The data was put back from the safety backup, as it was before, and the application is available.", "Allow the agent to write /srv/library/uploads, make room on its disk, or check the disk, then restore again.");
+const REFUSED = failure({ code: "storage_refused", doing: "writing packs", why: "access denied to the bucket larkfield-nightkeep" }, "The storage refused writing packs: access denied to the bucket larkfield-nightkeep.", "Nothing incomplete was kept, and the application is available.", "Check that the bucket exists and that the agent may write to it, then start a new backup.");
 
 const AUTUMN = "Before the import of the autumn catalogue.\nChecked by Tom: loans and reservations are complete.";
 
@@ -63,8 +62,8 @@ function library(fields = {}) {
     purge(at("2026-11-24T01:02:00Z"), 11, 1, 14.2e6),
     activity(at("2026-11-23T16:20:00Z")),
     purge(at("2026-11-23T01:02:00Z"), 14, 2, 51e6),
-    activity(at("2026-11-22T01:02:00Z"), { kind: "purge", requested_by: "Nightkeep", status: "FAILED", finished_at: iso(at("2026-11-22T01:02:06Z")), failure: { ...REFUSED, happened: "The storage refused removing packs: access denied to the bucket larkfield-nightkeep.", done: "The application was not affected, and no backup that is still to be kept was touched.", to_do: "Check that the bucket exists and that the agent may write to it, and what could not be removed is tried again the next night." } }),
-    activity(at("2026-11-20T17:52:00Z"), { requested_by: "Maya Lindqvist", status: "FAILED", finished_at: iso(at("2026-11-20T18:02:04Z")), failure: failure("service_not_steady", "The service “search” had not replaced its tasks after 10 minutes.", "The data was not touched, and the application is available as far as its services go.", "Look at the events and the log of the service “search”, then restart again.") }),
+    activity(at("2026-11-22T01:02:00Z"), { kind: "purge", requested_by: "Nightkeep", status: "FAILED", finished_at: iso(at("2026-11-22T01:02:06Z")), failure: { ...REFUSED, cause: { ...REFUSED.cause, doing: "removing packs" }, happened: "The storage refused removing packs: access denied to the bucket larkfield-nightkeep.", done: "The application was not affected, and no backup that is still to be kept was touched.", to_do: "Check that the bucket exists and that the agent may write to it, and what could not be removed is tried again the next night." } }),
+    activity(at("2026-11-20T17:52:00Z"), { requested_by: "Maya Lindqvist", status: "FAILED", finished_at: iso(at("2026-11-20T18:02:04Z")), failure: failure({ code: "service_not_steady", service: "search", limit_seconds: 600, events: "" }, "The service “search” had not replaced its tasks after 10 minutes.", "The data was not touched, and the application is available as far as its services go.", "Look at the events and the log of the service “search”, then restart again.") }),
     archive(at("2026-11-18T10:30:00Z"), "larkfield-library-source-2026-11-18-1130.tar.gz", 38e6, "Anneliese Brandt"),
   ];
   return told;
@@ -106,7 +105,7 @@ function empty() {
 function stuck() {
   const told = restoring(REACHED, {
     status: "FAILED", put_back: false, finished_at: iso(NOW - 88 * SECOND), stages: failedStages(stage("put_back", "failed", REACHED + 99 * SECOND, REACHED + 192 * SECOND)),
-    failure: { ...NO_SPACE, done: "Putting the data back from the safety backup failed too: no space left on the volume “appdata”. The data may be incomplete, so maintenance stays on.", to_do: "Make room on the volume “appdata”, then restore the safety backup, or end the maintenance by hand." },
+    failure: { ...NO_SPACE, done: "Putting the data back from the safety backup failed too: no space left on the volume “appdata”. The data may be incomplete, so maintenance stays on.", to_do: "Make room on the volume “appdata”, then restore the safety backup, or end the maintenance by hand.", first: "Make room on the volume “appdata”.", later_cause: NO_SPACE.cause },
   });
   told.state.maintenance = { on: true, since: iso(REACHED), message: null };
   return told;

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, Delete, TransactWriteItem, builders::UpdateBuilder};
 use jiff::Timestamp;
 use nightkeep_domain::{
-    cause::Failure,
+    failure::Failure,
     next::{Ending, Settlement},
     operation::{Kind as OperationKind, Operation, Stage, StageName},
     record::{Size, Snapshot, Status},

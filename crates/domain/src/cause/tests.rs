@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use super::*;
-use crate::identifier::{OperationId, RecordId};
+use crate::{
+    identifier::{OperationId, RecordId},
+    operation::{Operation, StageName},
+};
 
 #[test]
 fn s23_a_failure_names_what_was_being_done_to_what_and_why() {
@@ -18,11 +21,14 @@ fn s23_a_failure_names_what_was_being_done_to_what_and_why() {
     let backup = Operation::new(id, Kind::Backup, record, "Maya".to_owned(), Timestamp::UNIX_EPOCH);
     let failure = cause.failure_of(&backup, StageName::Backup, false);
     assert_eq!(failure.code, "dump_failed");
-    for expected in ["database", "pg_dump", "exit status 3", "connection refused"] {
+    for expected in ["database", "pg_dump", "exit status 3"] {
         assert!(failure.happened.contains(expected), "{}", failure.happened);
     }
+    assert!(cause.to_string().ends_with("Its last words: “connection refused”."), "{cause}");
+    assert_eq!(failure.cause, Some(cause));
     assert!(failure.done.contains("Nothing incomplete was kept"));
     assert!(failure.to_do.ends_with("then start a new backup."), "{}", failure.to_do);
+    assert_eq!(failure.first, "Check that pg_dump runs in the agent’s task and that it reaches its server.");
 }
 
 #[test]

@@ -40,15 +40,17 @@ fn closed(step: Step) -> (Operation, Ending) {
     (*operation, ending)
 }
 
-fn failed() -> Report {
-    Report::Failed {
-        cause: Cause::LoadFailed {
-            source: "database".into(),
-            program: "psql".into(),
-            ended: "ended with exit status 3".into(),
-            said: "no such role".into(),
-        },
+fn cause() -> Cause {
+    Cause::LoadFailed {
+        source: "database".into(),
+        program: "psql".into(),
+        ended: "ended with exit status 3".into(),
+        said: "no such role".into(),
     }
+}
+
+fn failed() -> Report {
+    Report::Failed { cause: cause() }
 }
 
 /// A restore whose safety backup has succeeded, at work on the data.
@@ -77,7 +79,7 @@ fn r6_the_restore_begins_only_once_the_safety_backup_has_its_ending() {
 fn s13_when_the_safety_backup_fails_nothing_follows() {
     let (operation, ending) = closed(reported(&at_work(&begun()), failed()));
     assert_eq!(ending.record, safety());
-    assert!(ending.outcome.unwrap_err().happened.contains("no such role"));
+    assert_eq!(ending.outcome.unwrap_err().cause, Some(cause()));
     assert_eq!(names(&operation), [(StageName::Backup, StageState::Failed)]);
     assert!(matches!(
         next(&operation, &seen(Sight::NotLooked), at(3)),
@@ -104,7 +106,7 @@ fn s15_a_restore_that_has_touched_the_data_is_put_back() {
     assert_eq!(done.put_back(), Some(true));
     assert!(!done.leaves_maintenance_on());
     let failure = done.failure(false).unwrap();
-    assert!(failure.happened.contains("no such role") && failure.done.contains("put back"), "{failure:?}");
+    assert!(failure.cause == Some(cause()) && failure.done.contains("put back"), "{failure:?}");
 }
 
 #[test]

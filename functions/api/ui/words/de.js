@@ -1,6 +1,8 @@
 // @ts-check
 // Alles, was die Seite sagt, auf Deutsch. Die Schlüssel sind die von en.js.
 
+import { failure } from "./de-failures.js";
+
 const number = new Intl.NumberFormat("de");
 
 /**
@@ -42,58 +44,6 @@ const ofServices = (running, desired) => `${running} von ${many(desired, "Dienst
 const allServices = (services) => (services === 0 ? "Die Dienste werden" : services === 1 ? "Der eine Dienst wird" : `Alle ${services} Dienste werden`);
 
 const ACTIONS = { restore: "wiederherstellen", restart: "neu starten", end_maintenance: "die Wartung beenden" };
-
-/**
- * Was ein Fehler heißt: was geschah und was zu tun ist, mit dem Namen dessen, was er betrifft.
- * @type {{[code: string]: (name: string) => [string, string]}}
- */
-const FAILURES = {
-  source_missing: (name) => [`Die Quelle${name} konnte nicht gelesen werden: Ihr Ordner ist nicht vorhanden.`, "Prüfen Sie, ob der Ordner vorhanden und eingehängt ist, oder berichtigen Sie die Quelle in der Beschreibung der Anwendung."],
-  source_empty: (name) => [`Die Quelle${name} enthält nichts: Ihr Ordner ist leer.`, "Prüfen Sie, ob die Daten im Ordner liegen und ihr Datenträger eingehängt ist, oder berichtigen Sie die Quelle."],
-  source_unreadable: (name) => [`Die Quelle${name} konnte nicht vollständig gelesen werden.`, "Erlauben Sie dem Sicherungsprogramm, sie zu lesen, oder prüfen Sie ihren Datenträger."],
-  dump_failed: (name) => [`Die Quelle${name} konnte nicht gelesen werden: Der Befehl, der sie ausgibt, ist gescheitert.`, "Prüfen Sie, ob der Befehl beim Sicherungsprogramm läuft und seinen Server erreicht."],
-  dump_empty: (name) => [`Die Quelle${name} konnte nicht gelesen werden: Der Befehl, der sie ausgibt, hat nichts geschrieben.`, "Prüfen Sie, was der Befehl schreibt, wenn Sie ihn von Hand aufrufen."],
-  target_unwritable: (name) => [`Die Quelle${name} konnte nicht zurückgespielt werden.`, "Erlauben Sie dem Sicherungsprogramm, dort zu schreiben, schaffen Sie Platz, oder prüfen Sie den Datenträger."],
-  load_failed: (name) => [`Die Quelle${name} konnte nicht zurückgespielt werden: Der Befehl, der sie einliest, ist gescheitert.`, "Prüfen Sie, ob der Befehl beim Sicherungsprogramm läuft und seinen Server erreicht."],
-  snapshot_refused: (name) => [`Die gespeicherte Quelle${name} wurde abgewiesen: Sie enthält etwas, das nie zurückgespielt wird.`, "Wählen Sie eine andere Sicherung, und finden Sie heraus, wer noch in das Repositorium schreiben kann."],
-  not_as_restored: (name) => [`Die Quelle${name} ist nicht so, wie sie zurückgespielt wurde.`, "Prüfen Sie, ob während der Wartung noch etwas anderes dort schreibt, und prüfen Sie den Datenträger."],
-  storage_refused: () => ["Der Speicher hat den Zugriff verweigert.", "Prüfen Sie, ob der Speicher vorhanden ist und das Sicherungsprogramm dort schreiben darf."],
-  storage_full: () => ["Im Speicher ist kein Platz mehr.", "Schaffen Sie Platz im Speicher."],
-  storage_unavailable: () => ["Der Speicher war nicht erreichbar.", "Prüfen Sie, ob das Sicherungsprogramm den Speicher erreicht."],
-  repository_locked: () => ["Das Repositorium lässt sich mit dem eingestellten Kennwort nicht öffnen.", "Stellen Sie das Kennwort ein, mit dem das Repositorium angelegt wurde."],
-  repository_damaged: () => ["Das Repositorium ist nicht so, wie es sein soll.", "Rufen Sie „restic check“ auf: „restic rebuild-index“ findet wieder, was nur dem Verzeichnis fehlt, „restic forget“ gibt auf, was nicht mehr zu finden ist."],
-  configuration: () => ["Die Einstellungen sind nicht verwendbar.", "Berichtigen Sie sie."],
-  local_disk: () => ["Der Datenträger des Sicherungsprogramms hat versagt.", "Prüfen Sie diesen Datenträger."],
-  task_not_started: () => ["Das Sicherungsprogramm wurde nicht gestartet.", "Prüfen Sie seine Beschreibung (Task-Definition) und ob im Cluster Platz ist."],
-  task_vanished: () => ["Das Sicherungsprogramm endete, bevor es fertig war.", "Sehen Sie in sein Protokoll."],
-  took_too_long: () => ["Der Schritt dauerte zu lange und wurde abgebrochen.", "Finden Sie heraus, was so langsam ist, oder erlauben Sie in den Einstellungen mehr Zeit."],
-  services_unknown: () => ["Die Dienste konnten nicht ersetzt werden.", "Prüfen Sie die Einstellung „services“ und ob der Cluster gesehen werden darf."],
-  service_failed: (name) => [`Der Dienst${name} ist nicht angelaufen.`, "Sehen Sie in die Ereignisse und das Protokoll des Dienstes."],
-  service_not_steady: (name) => [`Der Dienst${name} wurde nicht rechtzeitig fertig.`, "Sehen Sie in die Ereignisse und das Protokoll des Dienstes."],
-  night_missed: () => ["Die Sicherung der letzten Nacht lief nicht: Bis zum Ende ihres Zeitfensters war ein anderer Vorgang im Gange.", "Starten Sie jetzt eine Sicherung, oder warten Sie die nächste Nacht ab."],
-  unexpected: () => ["Etwas Unvorhergesehenes ist geschehen.", "Sehen Sie in das Protokoll des Sicherungsprogramms."],
-};
-
-/** Was danach zu tun ist, je nachdem, was gescheitert ist. */
-const AGAIN = /** @type {{[kind: string]: string}} */ ({ backup: "Starten Sie danach eine neue Sicherung.", restore: "Stellen Sie danach noch einmal wieder her.", restart: "Starten Sie danach noch einmal neu.", source_archive: "Versuchen Sie es danach noch einmal.", purge: "Was nicht entfernt werden konnte, wird in der nächsten Nacht noch einmal versucht." });
-
-/**
- * Was unternommen wurde.
- * @param {string} done in den Worten des Servers
- * @param {{kind: string, put_back: boolean | null, stage: string | null}} of
- */
-function whatWasDone(done, { kind, put_back, stage }) {
-  const up = /is available/.test(done) ? " Die Anwendung ist verfügbar." : /stays under maintenance/.test(done) ? " Die Anwendung bleibt in Wartung, wie sie es vorher war." : "";
-  if (put_back === false) return "Auch das Zurückspielen der Sicherheitssicherung ist gescheitert. Die Daten sind vielleicht unvollständig, darum bleibt die Anwendung in Wartung.";
-  if (put_back) return `Die Daten wurden aus der Sicherheitssicherung zurückgespielt und sind wie zuvor.${up}`;
-  switch (kind) {
-    case "backup": return /Nothing was started/.test(done) ? "Es wurde nichts begonnen und nichts an den Daten geändert." : `Unvollständiges wurde nicht behalten.${up}`;
-    case "restore": return stage === "redeploy" ? `Die Daten sind so, wie die Sicherung sie enthält.${up}` : `Die Daten wurden nicht angetastet.${up}`;
-    case "restart": return `Die Daten wurden nicht angetastet.${up}`;
-    case "purge": return "Die Anwendung war nicht betroffen, und keine Sicherung, die noch aufzubewahren ist, wurde angetastet.";
-    default: return "Die Anwendung war nicht betroffen.";
-  }
-}
 
 const PROBLEMS = /** @type {{[name: string]: string}} */ ({
   internal: "Auf dem Server ist etwas gescheitert; sein Protokoll nennt die Ursache. Es wurde nichts geändert. Versuchen Sie es noch einmal.",
@@ -263,7 +213,6 @@ export default {
   newestSuccess: "Die neueste gelungene Sicherung ist die vom ",
   theSafetyBackup: "Die Sicherheitssicherung ist die vom ",
   lastWords: "Letzte Worte des Programms",
-  wording: "Genauer Wortlaut",
   sources: "Quellen",
   sourceLine: (source, size, files) => `${source}: ${size}, ${many(files, "Datei", "Dateien")}`,
   snapshots: "Momentaufnahmen",
@@ -386,14 +335,16 @@ export default {
   wrongSetting: (name) => `Die Einstellung „${name}“ ist nicht verwendbar`,
   wrongSettings: (count) => `${many(count, "Einstellung ist", "Einstellungen sind")} nicht verwendbar`,
   settingIs: [" ist „", "“, muss aber Folgendes sein: ", "; bis dahin gilt: "],
-  expected: (text) => {
-    const range = /^a whole number from (\d+) to (\d+)$/.exec(text);
-    if (range) return `eine ganze Zahl von ${range[1]} bis ${range[2]}`;
-    if (text === "on or off") return "on oder off";
-    if (/^a time of day/.test(text)) return "eine Uhrzeit von 00:00 bis 23:59";
-    if (/^the name of a time zone/.test(text)) return "der Name einer Zeitzone wie UTC, Europe/Berlin oder America/New_York";
-    const length = /^a text of 1 to (\d+) characters$/.exec(text);
-    return length ? `ein Text von 1 bis ${length[1]} Zeichen` : null;
+  expected: (name, text) => {
+    const [least, most] = text.match(/\d+/g) ?? [];
+    switch (name) {
+      case "nightly": return "on oder off";
+      case "backup-time": return "eine Uhrzeit von 00:00 bis 23:59";
+      case "time-zone": return "der Name einer Zeitzone wie UTC, Europe/Berlin oder America/New_York";
+      case "maintenance-message": return `ein Text von ${least} bis ${most} Zeichen`;
+      case "application": return null;
+      default: return least && most ? `eine ganze Zahl von ${least} bis ${most}` : null;
+    }
   },
   correctIt: "Berichtigen Sie das dort, wo es eingestellt wurde; diese Warnung verschwindet dann.",
 
@@ -453,14 +404,7 @@ export default {
   afterEnd: (application) => `${application} wird sofort verfügbar, mit den Daten, wie sie jetzt sind. Tun Sie das nur, wenn Sie die Daten selbst in Ordnung gebracht oder geprüft haben. Eine Sicherung wiederherzustellen ist der sicherere Weg und beendet die Wartung von selbst.`,
   notLoaded: "Dieser Teil der Seite konnte nicht geladen werden. Laden Sie die Seite neu, und versuchen Sie es noch einmal.",
 
-  failure: ({ code, happened, done }, of) => {
-    const known = FAILURES[code];
-    if (!known) return null;
-    const named = /“([^”]+)”/.exec(happened)?.[1];
-    const [what, toDo] = known(named ? ` „${named}“` : "");
-    const again = of.put_back === false ? "Stellen Sie danach die Sicherheitssicherung wieder her, oder beenden Sie die Wartung von Hand." : AGAIN[of.kind];
-    return { happened: what, done: whatWasDone(done, of), to_do: code === "night_missed" || !again ? toDo : `${toDo} ${again}`, first: toDo };
-  },
+  failure: (failed, of) => failure(failed, of, { stage: (name) => STAGES[name] ?? name, einen: (name) => kind(name).einen }),
   problem: (name, _detail) => PROBLEMS[name] ?? null,
   statusOnly: (status) => `Der Server hat mit dem Status ${status} geantwortet.`,
 };

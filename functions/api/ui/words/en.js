@@ -24,8 +24,6 @@ const kind = (name) => name.replaceAll("_", " ");
 const STAGES = /** @type {{[name: string]: string}} */ ({ put_back: "put back", redeploy: "restart of services" });
 const ACTIVITIES = /** @type {{[kind: string]: string}} */ ({ restart: "Restart of all services", source_archive: "Source archive", end_maintenance: "Maintenance ended by hand", purge: "Purge" });
 const ROLES = /** @type {{[role: string]: string}} */ ({ viewer: "Viewer", operator: "Operator" });
-const LAST_RESORT = ", then restore the safety backup, or end the maintenance by hand";
-
 /** @param {string} record */
 const backupOrRestore = (record) => (record === "restore" ? "restore" : "backup");
 
@@ -217,7 +215,6 @@ export default {
   newestSuccess: "The newest backup that succeeded is that of ",
   theSafetyBackup: "The safety backup is that of ",
   lastWords: "Last words of the program",
-  wording: "Exact wording",
   sources: "Sources",
   /** @param {string} source @param {string} size @param {number} files */
   sourceLine: (source, size, files) => `${source}: ${size}, ${many(files, "file")}`,
@@ -361,8 +358,8 @@ export default {
   wrongSetting: (/** @type {string} */ name) => `The setting “${name}” can’t be used`,
   wrongSettings: (/** @type {number} */ count) => `${many(count, "setting")} can’t be used`,
   settingIs: /** @type {[string, string, string]} */ ([" is “", "”, but has to be ", "; meanwhile this is in force: "]),
-  /** What a setting has to be, as the server says it; null if there are no words for it. */
-  expected: (/** @type {string} */ text) => /** @type {string | null} */ (text),
+  /** What a setting has to be, as the server says it. Null: there are no words for it. @param {string} _name @param {string} text @returns {string | null} */
+  expected: (_name, text) => text,
   correctIt: "Correct it where it was set; this warning then goes away.",
 
   // Dialogs and writing.
@@ -436,11 +433,11 @@ export default {
 
   // What comes from the server in English. Null: there are no words for it, its own are shown.
   /**
-   * @param {{code: string, happened: string, done: string, to_do: string}} failure
-   * @param {{kind: string, put_back: boolean | null, stage: string | null}} _of what failed
-   * @returns {{happened: string, done: string, to_do: string, first: string} | null} `first`: what to do before anything else
+   * @param {import("../types.js").Failure} failure
+   * @param {import("../messages.js").Failed} _of
+   * @returns {Pick<import("../types.js").Failure, "happened" | "done" | "to_do" | "first"> | null}
    */
-  failure: ({ happened, done, to_do }, _of) => ({ happened, done, to_do, first: to_do.replace(LAST_RESORT, "") }),
+  failure: (failure, _of) => failure,
   /** @param {string} _name @param {string} detail @returns {string | null} */
   problem: (_name, detail) => detail,
   statusOnly: (/** @type {number} */ status) => `The server answered with status ${status}.`,
