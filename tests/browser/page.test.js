@@ -25,6 +25,31 @@ test("P1: older records come by scrolling and by the button, newest first, each 
   assert.equal(await page.locator("#more").isVisible(), false);
 });
 
+test("P1: whoever always scrolls to the end comes to the end", async (t) => {
+  const told = world(nights(1500));
+  const page = await open(t, told);
+  await until("the last of them", () => page.evaluate(() => {
+    scrollTo({ top: document.documentElement.scrollHeight, behavior: "instant" });
+    const count = document.querySelectorAll("#rows .record").length;
+    return count === 1500 || count;
+  }));
+});
+
+test("R9: nothing on the page deletes a record, whoever looks, wherever the pointer is", async (t) => {
+  for (const role of ["operator", "viewer"]) {
+    const told = world(nights(3), { user: { name: "Ruth Sandoval", role, signed_in: true } });
+    Object.assign(told.records[1], { status: "FAILED", size: null, failure: failure({ code: "x" }, "It failed.", "Nothing was kept.", "Look.") });
+    const page = await open(t, told);
+    for (const { id } of told.records) {
+      await row(page, id).hover();
+      await row(page, id).getByRole("button", { name: /^Details/ }).click();
+    }
+    const offered = await page.locator("button, a, [role=menuitem]").evaluateAll((all) => all.map((one) => `${one.textContent} ${one.getAttribute("aria-label") ?? ""}`.trim()));
+    assert.deepEqual(offered.filter((name) => /delete|remove|purge|erase/i.test(name)), []);
+    assert.deepEqual(told.sent, [], "and looking at everything changes nothing");
+  }
+});
+
 test("P3: restores stand out, and lead to the backup that they restored, on whatever page it is", async (t) => {
   const told = world(nights(130));
   const restored = told.records.at(-2);

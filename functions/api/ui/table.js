@@ -153,12 +153,14 @@ export function isWriting() {
   return [...rows.values()].some((row) => row.isWriting());
 }
 
+const end = new IntersectionObserver((seen) => {
+  if (seen.some(({ isIntersecting }) => isIntersecting) && byId("more-trouble").hidden) older();
+}, { rootMargin: "300px" });
+
 /** Older records on demand, and when their place comes into sight. */
 export function watchEnd() {
   byId("older").addEventListener("click", () => older());
-  new IntersectionObserver((seen) => {
-    if (seen.some(({ isIntersecting }) => isIntersecting) && byId("more-trouble").hidden) older();
-  }, { rootMargin: "300px" }).observe(byId("more"));
+  end.observe(byId("more"));
   window.addEventListener("hashchange", seek);
 }
 
@@ -207,6 +209,9 @@ async function older() {
   setShown(byId("more-trouble"), !worked);
   setAvailable(button, null);
   setText(button, worked ? words.page.older : words.tryAgain);
+  // Whoever is at the new end already is told so only when it is looked at anew.
+  end.unobserve(byId("more"));
+  end.observe(byId("more"));
   const first = records.all()[before];
   const row = first && rows.get(first.id)?.row;
   if (hadFocus && worked && row) focusRow(row);
