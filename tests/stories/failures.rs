@@ -83,7 +83,7 @@ async fn s10_a_dump_that_fails_is_cut_short_or_yields_nothing_fails_the_backup()
             "exit status 3",
             "the disk is on fire",
         ),
-        ("exec 2>&1; echo half; kill -9 $$", "dump_failed", "signal 9", "said nothing"),
+        ("exec 2>&1; echo half; kill -9 $$", "dump_failed", "signal 9", "“database”"),
         ("true", "dump_empty", "wrote nothing", "“database”"),
         ("echo 'no server' >&2; exit 1", "dump_failed", "exit status 1", "no server"),
     ];

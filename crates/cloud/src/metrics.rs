@@ -14,6 +14,7 @@ use nightkeep_domain::{
     next::Settlement,
     operation::{Kind, Operation},
     record::Size,
+    state::State,
 };
 use serde_json::{Value, json};
 
@@ -71,11 +72,16 @@ impl Metrics {
         self.write(Kind::Backup, "FAILED", &[("Operations", "Count", json!(1))], now);
     }
 
-    /// How long ago the newest success was.
-    pub fn last_success(&self, at: Timestamp, now: Timestamp) {
-        let hours = now.duration_since(at).as_secs_f64() / 3600.0;
-        let metric = ("HoursSinceLastSuccess", "None", json!(hours));
-        self.line(json!({}), &[&["Console"]], &[metric], now);
+    /// How the console stands: how long ago the newest success was, if there is one, and whether
+    /// maintenance stayed on because the data is in doubt.
+    pub fn stands(&self, state: &State, now: Timestamp) {
+        let stuck = u8::from(state.maintenance.on && state.maintenance.stuck);
+        let mut values = vec![("MaintenanceStuck", "None", json!(stuck))];
+        if let Some(at) = state.schedule.last_success_at {
+            let hours = now.duration_since(at).as_secs_f64() / 3600.0;
+            values.push(("HoursSinceLastSuccess", "None", json!(hours)));
+        }
+        self.line(json!({}), &[&["Console"]], &values, now);
     }
 
     fn write(&self, kind: Kind, outcome: &str, values: &[(&str, &str, Value)], now: Timestamp) {

@@ -46,8 +46,8 @@ impl Scheduler {
         let settings = &in_force.settings;
         for look in 0..MOST_LOOKS {
             let (state, now) = (self.ledger.state().await?, clock());
-            if let Some(at) = state.schedule.last_success_at.filter(|_| look == 0) {
-                self.metrics.last_success(at, now);
+            if look == 0 {
+                self.metrics.stands(&state, now);
             }
             let done = match due(&state, &settings.nightly, now) {
                 Due::Nothing => true,
