@@ -22,6 +22,9 @@ fn variables(issuer: &Issuer) -> Vec<(&str, &str)> {
         ("NIGHTKEEP_OIDC_ISSUER", &issuer.url),
         ("NIGHTKEEP_OIDC_CLIENT_ID", CLIENT),
         ("NIGHTKEEP_OIDC_AUDIENCE", AUDIENCE),
+        // As the template gives what nobody has set.
+        ("NIGHTKEEP_OIDC_SCOPES", ""),
+        ("NIGHTKEEP_OIDC_ROLE_CLAIM", ""),
         ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
     ]
 }

@@ -28,11 +28,11 @@ pub struct Failure {
     /// The cause, for whoever says it in other words.
     #[serde(default)]
     #[schema(required)]
-    pub cause: Option<Cause>,
+    pub cause: Option<Box<Cause>>,
     /// Why making it good failed too, if it did.
     #[serde(default)]
     #[schema(required)]
-    pub later_cause: Option<Cause>,
+    pub later_cause: Option<Box<Cause>>,
     /// Whether the application stays under maintenance afterwards, because it was before.
     #[serde(default)]
     #[schema(required)]
@@ -104,7 +104,11 @@ impl Cause {
                 "and what could not be removed is tried again the next night",
             ),
         };
-        Failure { later_cause: operation.later_cause.clone(), stays, ..self.said(stage, &done, again) }
+        Failure {
+            later_cause: operation.later_cause.clone().map(Box::new),
+            stays,
+            ..self.said(stage, &done, again)
+        }
     }
 
     fn said(&self, stage: StageName, done: &str, again: &str) -> Failure {
@@ -115,7 +119,7 @@ impl Cause {
             done: done.to_owned(),
             to_do: format!("{first}, {again}."),
             first: format!("{first}."),
-            cause: Some(self.clone()),
+            cause: Some(Box::new(self.clone())),
             later_cause: None,
             stays: false,
         }

@@ -34,7 +34,7 @@ fn sign_in() -> anyhow::Result<Config> {
         url: variable("NIGHTKEEP_URL")?,
         issuer: variable("NIGHTKEEP_OIDC_ISSUER")?,
         client_id: variable("NIGHTKEEP_OIDC_CLIENT_ID")?,
-        audience: variable("NIGHTKEEP_OIDC_AUDIENCE").ok(),
+        audience: given("NIGHTKEEP_OIDC_AUDIENCE"),
         scopes: optional("NIGHTKEEP_OIDC_SCOPES", "profile email")
             .split_whitespace()
             .map(str::to_owned)
@@ -46,7 +46,12 @@ fn sign_in() -> anyhow::Result<Config> {
 
 /// What is used unless the environment says otherwise.
 fn optional(name: &str, usual: &str) -> String {
-    env::var(name).unwrap_or_else(|_| usual.to_owned())
+    given(name).unwrap_or_else(|| usual.to_owned())
+}
+
+/// An empty value is none: a template cannot leave a variable out.
+fn given(name: &str) -> Option<String> {
+    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn variable(name: &str) -> anyhow::Result<String> {

@@ -25,7 +25,7 @@ fn s23_a_failure_names_what_was_being_done_to_what_and_why() {
         assert!(failure.happened.contains(expected), "{}", failure.happened);
     }
     assert!(cause.to_string().ends_with("Its last words: “connection refused”."), "{cause}");
-    assert_eq!(failure.cause, Some(cause));
+    assert_eq!(failure.cause.as_deref(), Some(&cause));
     assert!(failure.done.contains("Nothing incomplete was kept"));
     assert!(failure.to_do.ends_with("then start a new backup."), "{}", failure.to_do);
     assert_eq!(failure.first, "Check that pg_dump runs in the agent’s task and that it reaches its server.");

@@ -79,7 +79,7 @@ fn r6_the_restore_begins_only_once_the_safety_backup_has_its_ending() {
 fn s13_when_the_safety_backup_fails_nothing_follows() {
     let (operation, ending) = closed(reported(&at_work(&begun()), failed()));
     assert_eq!(ending.record, safety());
-    assert_eq!(ending.outcome.unwrap_err().cause, Some(cause()));
+    assert_eq!(ending.outcome.unwrap_err().cause.as_deref(), Some(&cause()));
     assert_eq!(names(&operation), [(StageName::Backup, StageState::Failed)]);
     assert!(matches!(
         next(&operation, &seen(Sight::NotLooked), at(3)),
@@ -106,7 +106,7 @@ fn s15_a_restore_that_has_touched_the_data_is_put_back() {
     assert_eq!(done.put_back(), Some(true));
     assert!(!done.leaves_maintenance_on());
     let failure = done.failure(false).unwrap();
-    assert!(failure.cause == Some(cause()) && failure.done.contains("put back"), "{failure:?}");
+    assert!(failure.cause.as_deref() == Some(&cause()) && failure.done.contains("put back"), "{failure:?}");
 }
 
 #[test]

@@ -1,0 +1,332 @@
+"""A rehearsal of the deployment: the translated template on ministack, with the real packages, the real
+agent, signatures checked and policies enforced. Only ECS is the local program's, since nothing that plays
+AWS runs tasks without a container engine.
+"""
+
+import json
+import os
+import secrets
+import shlex
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+
+import boto3
+from botocore.config import Config
+
+import template
+from recorder import Recorder, signed_anew
+from template import ACCOUNT, REGION, ROOT
+
+TOOLS = ROOT / "target" / "aws"
+PROGRAM = ROOT / "target" / "debug" / "nightkeep"
+PACKAGES = ROOT / "target" / "lambda"
+STACK = "nightkeep"
+PATIENCE = 90
+ROOT_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+
+# What a role may do that is done for the program by AWS, not by it.
+BY_AWS = {
+    "xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage",
+    "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams", "iam:PassRole",
+}
+
+
+def until(what, look, patience=PATIENCE):
+    end = time.monotonic() + patience
+    while True:
+        seen = look()
+        if seen:
+            return seen
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {patience} s, but not: {what}")
+        time.sleep(0.2)
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Process:
+    def __init__(self, command, folder, name, environment=None, **options):
+        self.log = open(folder / f"{name}.log", "w+b")
+        self.process = subprocess.Popen(command, stdout=options.pop("stdout", self.log), stderr=self.log, env={**os.environ, **(environment or {})}, start_new_session=True, **options)
+
+    def stop(self):
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+        self.log.close()
+
+
+class Rehearsal(unittest.TestCase):
+    maxDiff = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.ends = []
+        try:
+            cls.deploy()
+        except BaseException:
+            cls.tearDownClass()
+            raise
+
+    @classmethod
+    def tearDownClass(cls):
+        for end in reversed(cls.ends):
+            end()
+
+    @classmethod
+    def start(cls, *arguments, **options):
+        process = Process(*arguments, **options)
+        cls.ends.append(process.stop)
+        return process.process
+
+    @classmethod
+    def deploy(cls):
+        temporary = tempfile.TemporaryDirectory(prefix="nightkeep-rehearsal-")
+        cls.ends.append(temporary.cleanup)
+        cls.folder = folder = Path(temporary.name)
+        (folder / "data").mkdir()
+        (folder / "data" / "letter.txt").write_text("Dear everybody\n" * 1000)
+        (folder / "source").mkdir()
+        (folder / "source" / "main.txt").write_text("the source\n")
+
+        # ECS: the local program's, beside a console of its own that has nothing to do.
+        (folder / "idle.toml").write_text('name = "Idle"\n[[source]]\nname = "none"\ndump = ["true"]\n[[service]]\nname = "web"\ncommand = ["sleep", "100000"]\n')
+        cls.start([str(PROGRAM), "--port", "0", "--state", str(folder / "state"), "--application", str(folder / "idle.toml"), "--nightly", "off"], folder, "local")
+        env = folder / "state" / "env"
+        until("the local program", env.exists)
+        lines = subprocess.run(["sh", "-c", f". {shlex.quote(str(env))} && env -0"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, check=True).stdout
+        cls.local = dict(line.split("=", 1) for line in lines.split("\0") if "=" in line)
+
+        # AWS but for ECS, which checks signatures and enforces policies.
+        port = free_port()
+        cls.aws = f"http://127.0.0.1:{port}"
+        cls.start([str(TOOLS / "rehearsal/bin/ministack")], folder, "ministack", environment={
+            "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "AUTH": "true", "MINISTACK_REGION": REGION, "MINISTACK_ACCOUNT_ID": ACCOUNT,
+            "TMPDIR": str(folder), "AWS_ENDPOINT_URL": "", "HOME": str(folder),
+        })
+        until("ministack", lambda: cls.answers(f"{cls.aws}/_ministack/health"))
+        cls.session = boto3.Session(region_name=REGION, **ROOT_KEYS)
+
+        # Each role has a way to AWS of its own, on which is written down what it asks for.
+        cls.recorders = {name: Recorder(name, cls.aws) for name in ("Api", "Worker", "Scheduler", "Agent")}
+        cls.recorders["Ecs"] = Recorder("Worker", cls.local["AWS_ENDPOINT_URL_ECS"], cls.on_the_way_to_ecs)
+        cls.ends += [recorder.close for recorder in cls.recorders.values()]
+
+        address = "https://nightkeep.example.com"
+        issuer = cls.start(["node", str(Path(__file__).with_name("issuer.mjs")), address], folder, "issuer", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        issuer_url, cls.token = issuer.stdout.readline().strip(), issuer.stdout.readline().strip()
+
+        packages = cls.upload()
+        cls.template = template.translated(packages)
+        resources = cls.template["Resources"]
+        for name in template.FUNCTIONS:
+            way = {f"AWS_ENDPOINT_URL_{service}": cls.recorders[name].url for service in ("DYNAMODB", "S3", "SSM")}
+            if name == "Worker":
+                way["AWS_ENDPOINT_URL_ECS"] = cls.recorders["Ecs"].url
+            resources[name]["Properties"]["Environment"]["Variables"].update(way)
+        description = f'name = "Letters"\nsource_code = "{folder}/source"\n[[source]]\nname = "letters"\ndirectory = "{folder}/data"\n'
+        parameters = {
+            "ConsoleUrl": address, "OidcIssuer": issuer_url, "OidcClientId": "nightkeep", "OidcAudience": "urn:nightkeep:api",
+            "ServicesCluster": "nightkeep", "Cluster": "nightkeep", "ApplicationDescription": description,
+            "Subnets": "subnet-1", "SecurityGroups": "sg-1", "AlarmEmail": "somebody@example.com",
+            # Far from now, so that no night comes in between.
+            "BackupTime": time.strftime("%H:%M", time.gmtime(time.time() + 12 * 3600)),
+        }
+        for name, value in {"repository-password": secrets.token_urlsafe(32), "session-key": subprocess.run(["openssl", "rand", "-base64", "32"], capture_output=True, text=True, check=True).stdout.strip()}.items():
+            cls.client("ssm").put_parameter(Name=f"/nightkeep/secrets/{name}", Value=value, Type="SecureString")
+        for name, value in {"nightly": "off", "settle-seconds": "0"}.items():
+            cls.client("ssm").put_parameter(Name=f"/nightkeep/{name}", Value=value, Type="String")
+        cloudformation = cls.client("cloudformation")
+        cloudformation.create_stack(
+            StackName=STACK, TemplateBody=json.dumps(cls.template), Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+        )
+        ended = lambda: (stack := cloudformation.describe_stacks(StackName=STACK)["Stacks"][0])["StackStatus"].endswith(("COMPLETE", "FAILED")) and stack
+        stack = until("the stack", ended)
+        if stack["StackStatus"] != "CREATE_COMPLETE":
+            events = cloudformation.describe_stack_events(StackName=STACK)["StackEvents"]
+            raise AssertionError([(event["LogicalResourceId"], event.get("ResourceStatusReason")) for event in events if "FAILED" in event["ResourceStatus"]])
+        cls.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+        cls.made = {one["LogicalResourceId"]: one for one in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]}
+        cls.credentials = cls.client("sts").assume_role(RoleArn=cls.role("AgentRole"), RoleSessionName="agent")["Credentials"]
+
+    @classmethod
+    def client(cls, service):
+        return cls.session.client(service, endpoint_url=cls.aws, config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}))
+
+    @classmethod
+    def role(cls, name):
+        return f"arn:aws:iam::{ACCOUNT}:role/{cls.made[name]['PhysicalResourceId']}"
+
+    @staticmethod
+    def answers(url):
+        try:
+            return urllib.request.urlopen(url, timeout=5).status == 200
+        except (URLError, OSError):
+            return False
+
+    @classmethod
+    def upload(cls):
+        s3 = cls.client("s3")
+        s3.create_bucket(Bucket="packages", CreateBucketConfiguration={"LocationConstraint": REGION})
+        for name in template.FUNCTIONS:
+            s3.upload_file(str(PACKAGES / f"nightkeep-{name.lower()}" / "bootstrap.zip"), "packages", f"{name}.zip")
+        return {name: f"s3://packages/{name}.zip" for name in template.FUNCTIONS}
+
+    @classmethod
+    def on_the_way_to_ecs(cls, headers, body):
+        """A task is given what ECS would give it by the template's task definition."""
+        request = json.loads(body)
+        if "taskDefinition" in request:
+            request["taskDefinition"] = "nightkeep-agent"
+            container = request["overrides"]["containerOverrides"][0]
+            given = {f"AWS_ENDPOINT_URL_{service}": cls.recorders["Agent"].url for service in ("DYNAMODB", "S3", "SSM")}
+            given |= {"AWS_ACCESS_KEY_ID": cls.credentials["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": cls.credentials["SecretAccessKey"], "AWS_SESSION_TOKEN": cls.credentials["SessionToken"], "AWS_REGION": REGION}
+            given |= {"NIGHTKEEP_TABLE": cls.outputs["Table"], "NIGHTKEEP_BUCKET": cls.outputs["Bucket"], "NIGHTKEEP_PARAMETERS": "/nightkeep"}
+            container["environment"] += [{"name": name, "value": value} for name, value in given.items()]
+            request.pop("networkConfiguration", None)
+        local = cls.local
+        return signed_anew(headers, json.dumps(request).encode(), f"{local['AWS_ENDPOINT_URL_ECS']}/", "ecs", local["AWS_REGION"], local["AWS_ACCESS_KEY_ID"], local["AWS_SECRET_ACCESS_KEY"])
+
+    def ask(self, method, path, body=None):
+        """A script's request, through API Gateway."""
+        api = self.made["Gateway"]["PhysicalResourceId"]
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json", "host": f"{api}.execute-api.localhost"}
+        request = urllib.request.Request(f"{self.aws}{path}", method=method, headers=headers, data=None if body is None else json.dumps(body).encode())
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return answer.status, json.loads(answer.read() or b"null")
+        except HTTPError as error:
+            return error.code, error.read().decode(errors="replace")
+
+    def logs(self):
+        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}" for path in self.folder.glob("*.log"))
+
+    def ended(self, look):
+        """Waits for the end of what has been begun."""
+        try:
+            return until("it to end", lambda: (found := look()) and found["status"] != "IN_PROGRESS" and found)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{[(name, one.denied) for name, one in self.recorders.items()]}\n{self.logs()}") from None
+
+    def test_1_everything_in_the_template_is_there(self):
+        missing = set(self.template["Resources"]) - set(self.made)
+        conditional = {name for name, resource in self.template["Resources"].items() if "Condition" in resource}
+        self.assertEqual(missing - conditional, set())
+        self.assertEqual({one["ResourceStatus"] for one in self.made.values()}, {"CREATE_COMPLETE"})
+        table = self.client("dynamodb").describe_table(TableName=self.outputs["Table"])["Table"]
+        self.assertEqual(table["StreamSpecification"]["StreamViewType"], "KEYS_ONLY")
+        mappings = self.client("lambda").list_event_source_mappings(FunctionName=f"{STACK}-worker")["EventSourceMappings"]
+        self.assertEqual(len(mappings), 1)
+        schedules = self.client("scheduler").list_schedules()["Schedules"]
+        self.assertEqual(len(schedules), 2, schedules)
+
+    def test_2_a_request_through_api_gateway_becomes_a_backup_and_a_restore(self):
+        status, answer = self.ask("GET", "/maintenance")
+        self.assertEqual((status, answer), (200, {"on": False, "message": None}), self.logs() if status != 200 else "")
+        status, answer = self.ask("POST", "/api/backups", {"notes": "from the rehearsal"})
+        self.assertEqual(status, 202, f"{answer}\n{self.logs()}")
+        record = answer["record"]["id"]
+        one = lambda id: lambda: self.ask("GET", f"/api/records/{id}")[1]["record"]
+        ended = self.ended(one(record))
+        self.assertEqual(ended["status"], "SUCCESS", f"{ended}\n{self.logs()}")
+        self.assertEqual(ended["size"]["files"], 1)
+        self.judge()
+
+        letter = self.folder / "data" / "letter.txt"
+        before = letter.read_text()
+        letter.write_text("defaced")
+        status, confirmation = self.ask("POST", "/api/confirmations", {"action": "restore", "record_id": record})
+        self.assertEqual(status, 201, confirmation)
+        status, answer = self.ask("POST", "/api/restores", {"record_id": record, "confirmation": {"id": confirmation["id"], "code": confirmation["code"]}})
+        self.assertEqual(status, 202, answer)
+        ended = self.ended(one(answer["record"]["id"]))
+        self.assertEqual(ended["status"], "SUCCESS", f"{ended}\n{self.logs()}")
+        self.assertEqual(letter.read_text(), before)
+
+    def judge(self):
+        """Plain restic finds it, with nothing but the bucket and the password."""
+        password = self.client("ssm").get_parameter(Name="/nightkeep/secrets/repository-password", WithDecryption=True)["Parameter"]["Value"]
+        environment = {**os.environ, "RESTIC_REPOSITORY": f"s3:{self.aws}/{self.outputs['Bucket']}/repository", "RESTIC_PASSWORD": password, "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": REGION}
+        checked = subprocess.run(["restic", "check", "--read-data", "--no-cache", "--no-lock"], env=environment, capture_output=True, text=True)
+        self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+    def test_3_the_source_archive_has_a_link_that_works(self):
+        status, answer = self.ask("POST", "/api/source-archives", {})
+        self.assertEqual(status, 202, answer)
+        made = answer["activity"]["id"]
+        ended = self.ended(lambda: self.ask("GET", f"/api/activity/{made}")[1]["activity"])
+        self.assertEqual(ended["status"], "SUCCESS", f"{ended}\n{self.logs()}")
+        status, link = self.ask("GET", f"/api/source-archives/{made}")
+        self.assertEqual(status, 200, link)
+        with urllib.request.urlopen(link["url"], timeout=30) as answer:
+            self.assertEqual(answer.read(2), b"\x1f\x8b")
+
+    def test_4_the_other_doors(self):
+        status, records = self.ask("GET", "/api/records?limit=1")
+        newest = records["records"][0]
+        request = {"notes": "edited"}
+        api = self.made["Gateway"]["PhysicalResourceId"]
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json", "host": f"{api}.execute-api.localhost", "if-match": f'"{newest["notes_version"]}"'}
+        edit = urllib.request.Request(f"{self.aws}/api/records/{newest['id']}", method="PATCH", headers=headers, data=json.dumps(request).encode())
+        with urllib.request.urlopen(edit, timeout=30) as answer:
+            self.assertEqual(json.loads(answer.read())["record"]["notes"], "edited")
+        self.assertEqual(self.ask("GET", "/api/activity?limit=5")[0], 200)
+        page = urllib.request.Request(f"{self.aws}/", headers={"host": headers["host"]})
+        with urllib.request.urlopen(page, timeout=30) as answer:
+            self.assertIn(b"<title>Nightkeep</title>", answer.read())
+
+    def test_5_the_schedule_fires(self):
+        until("the scheduler to look", lambda: ("dynamodb:Query", f"table/{self.outputs['Table']}") in self.recorders["Scheduler"].seen)
+
+    def test_6_a_night_comes_by_itself_and_a_purge_after_it(self):
+        before = {record["id"] for record in self.ask("GET", "/api/records?limit=50")[1]["records"]}
+        ssm = self.client("ssm")
+        ssm.put_parameter(Name="/nightkeep/backup-time", Value=time.strftime("%H:%M", time.gmtime(time.time() - 60)), Type="String", Overwrite=True)
+        ssm.put_parameter(Name="/nightkeep/nightly", Value="on", Type="String", Overwrite=True)
+        # The settings are read again within a minute, and the schedule looks once a minute.
+        fresh = lambda: [record for record in self.ask("GET", "/api/records?limit=50")[1]["records"] if record["id"] not in before]
+        night, = until("the night's backup", fresh, 200)
+        self.assertEqual(night["trigger"], "scheduled")
+        ended = self.ended(lambda: self.ask("GET", f"/api/records/{night['id']}")[1]["record"])
+        self.assertEqual(ended["status"], "SUCCESS", f"{ended}\n{self.logs()}")
+
+    def test_9_what_was_asked_for_is_allowed_and_what_is_allowed_was_asked_for(self):
+        table, bucket = self.outputs["Table"], self.outputs["Bucket"]
+        resources = {
+            "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": STACK, "ParametersPath": "/nightkeep",
+            "Table.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}", "Bucket.Arn": f"arn:aws:s3:::{bucket}", "Cluster": "nightkeep", "ServicesCluster": "nightkeep",
+        }
+        for name in ("Api", "Worker", "Scheduler", "Agent"):
+            recorder = self.recorders[name]
+            self.assertEqual(recorder.denied, [], name)
+            seen = recorder.seen | (self.recorders["Ecs"].seen if name == "Worker" else set())
+            for action, what in seen:
+                service = action.split(":")[0]
+                arn = {"s3": f"arn:aws:s3:::{what}", "dynamodb": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:{what}", "ssm": f"arn:aws:ssm:{REGION}:{ACCOUNT}:{what}"}.get(service, "*")
+                if service == "ecs":
+                    self.assertTrue(any(action in template.listed(one["Action"]) for one in template.statements(f"{name}Role", self.template)), action)
+                else:
+                    self.assertTrue(template.allows(f"{name}Role", action, arn, self.template, resources), f"{name} asked for {action} on {arn}")
+            allowed = {action for one in template.statements(f"{name}Role", self.template) if one["Effect"] == "Allow" for action in template.listed(one["Action"])}
+            unused = allowed - {action for action, _ in seen} - BY_AWS
+            self.assertEqual(unused, set(), f"{name} may do what it never does")
+
+
+if __name__ == "__main__":
+    unittest.main()
