@@ -23,7 +23,10 @@ after(async () => {
 
 const edit = async (page) => {
   await row(page, record.id).getByRole("button", { name: /^Edit notes of the backup of / }).click();
-  return row(page, record.id).getByRole("textbox");
+  const field = row(page, record.id).getByRole("textbox");
+  // What edits is loaded when it is first needed, and then takes the focus.
+  await field.and(page.locator(":focus")).waitFor();
+  return field;
 };
 const notes = (page) => row(page, record.id).locator("[data-part=notes]");
 
