@@ -32,7 +32,7 @@ test("P1 P2 P4 R2 R4: a backup started from the page shows, with its notes intac
 
   // While it is in progress: which it is, by whom, and nothing else can be started.
   await page.getByRole("heading", { name: "Backup in progress" }).waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement?.id), "operation-title", "the focus goes to the operation");
+  await until("the focus to go to the operation", () => page.evaluate(() => document.activeElement?.id === "operation-title"));
   await askNow(other);
   for (const seen of [page, other]) {
     await seen.getByRole("heading", { name: "Backup in progress" }).waitFor();
@@ -71,7 +71,7 @@ test("P1 P2 P4 R2 R4: a backup started from the page shows, with its notes intac
 
   await page.getByRole("button", { name: "Dismiss this message" }).click();
   assert.equal(await page.locator("#messages").isVisible(), false);
-  assert.equal(await page.evaluate(() => document.activeElement?.id), "records-title");
+  await until("the focus to go to the table", () => page.evaluate(() => document.activeElement?.id === "records-title"));
   // P2: long words are broken, nothing is cut off.
   assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "the page does not scroll sideways");
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { code, reads, startBrowser } from "./support/browser.js";
+import { code, reads, startBrowser, until } from "./support/browser.js";
 import { startProgram } from "./support/program.js";
 
 let browser, program;
@@ -42,7 +42,7 @@ test("R11 P7: all services are restarted once it is confirmed, and nothing else 
   const done = page.locator("#messages .message", { hasText: "All services restarted" });
   await done.waitFor();
   await reads(done.locator("[data-part=text]"), "2 of 2 services are running. Larkfield Library is available again.");
-  assert.ok(await done.locator("h2").evaluate((element) => element === document.activeElement), "the focus goes to how it ended");
+  await until("the focus to go to how it ended", () => done.locator("h2").evaluate((element) => element === document.activeElement));
   await reads(page.locator("#summary [data-part=up-word]"), "Available");
 
   // It is no row of the table, but it has left a trace.
@@ -70,7 +70,7 @@ test("R12 P7: the source is packed while the application stays available, and do
 
   // It is found again, and downloaded again.
   await ready.getByRole("link", { name: "Activity" }).click();
-  assert.equal(await page.evaluate(() => document.activeElement?.id), "activity-title");
+  await until("the focus to go to the activity", () => page.evaluate(() => document.activeElement?.id === "activity-title"));
   const again = page.waitForEvent("download");
   await page.getByRole("button", { name: `Download ${name}` }).click();
   assert.equal((await again).suggestedFilename(), name);

@@ -63,7 +63,7 @@ test("R5 R6 R7 P3 P5: a restore is confirmed, backs up first, brings the data ba
   await field.press("Enter");
 
   await page.getByRole("heading", { name: "Restore in progress" }).waitFor();
-  assert.equal(await page.evaluate(() => document.activeElement?.id), "operation-title", "the focus goes to the operation");
+  await until("the focus to go to the operation", () => page.evaluate(() => document.activeElement?.id === "operation-title"));
   await askNow(other);
   for (const seen of [page, other]) {
     await reads(seen.locator("#operation [data-part=by]"), /^Restoring the backup of .+\. Started by .+ at .+\. Larkfield Library is under maintenance/);

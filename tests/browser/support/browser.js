@@ -64,7 +64,7 @@ export async function openRestore(page, id) {
 export async function code(page, not = "") {
   let shown = "";
   await until("six characters", async () => {
-    shown = (await page.locator("#confirm-code [aria-hidden]").allTextContents()).join("");
+    shown = (await page.locator("#confirm-dialog[open] #confirm-code [aria-hidden]").allTextContents()).join("");
     return (shown.length === 6 && shown !== not) || shown;
   });
   return shown;
