@@ -5,12 +5,12 @@ import logging
 import os
 import re
 from fnmatch import fnmatchcase
-from pathlib import Path
 
 from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
-ROOT = Path(__file__).resolve().parents[2]
+from support import ROOT
+
 TEMPLATE = ROOT / "infra" / "template.yaml"
 REGION = "eu-central-1"
 ACCOUNT = "000000000000"

@@ -6,29 +6,22 @@ AWS runs tasks without a container engine.
 import json
 import os
 import secrets
-import shlex
-import signal
-import socket
 import subprocess
-import tempfile
 import time
 import unittest
 import urllib.request
 from pathlib import Path
-from urllib.error import HTTPError, URLError
 
 import boto3
 from botocore.config import Config
 
 import template
 from recorder import Recorder, signed_anew
-from template import ACCOUNT, REGION, ROOT
+from support import ROOT, TOOLS, WithProcesses, answers, ask, free_port, until
+from template import ACCOUNT, REGION
 
-TOOLS = ROOT / "target" / "aws"
-PROGRAM = ROOT / "target" / "debug" / "nightkeep"
 PACKAGES = ROOT / "target" / "lambda"
 STACK = "nightkeep"
-PATIENCE = 90
 ROOT_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 
 # What a role may do that is done for the program by AWS, not by it.
@@ -38,88 +31,26 @@ BY_AWS = {
 }
 
 
-def until(what, look, patience=PATIENCE):
-    end = time.monotonic() + patience
-    while True:
-        seen = look()
-        if seen:
-            return seen
-        if time.monotonic() > end:
-            raise AssertionError(f"waited {patience} s, but not: {what}")
-        time.sleep(0.2)
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-class Process:
-    def __init__(self, command, folder, name, environment=None, **options):
-        self.log = open(folder / f"{name}.log", "w+b")
-        self.process = subprocess.Popen(command, stdout=options.pop("stdout", self.log), stderr=self.log, env={**os.environ, **(environment or {})}, start_new_session=True, **options)
-
-    def stop(self):
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait()
-        self.log.close()
-
-
-class Rehearsal(unittest.TestCase):
-    maxDiff = None
-
+class Rehearsal(WithProcesses):
     @classmethod
-    def setUpClass(cls):
-        cls.ends = []
-        try:
-            cls.deploy()
-        except BaseException:
-            cls.tearDownClass()
-            raise
-
-    @classmethod
-    def tearDownClass(cls):
-        for end in reversed(cls.ends):
-            end()
-
-    @classmethod
-    def start(cls, *arguments, **options):
-        process = Process(*arguments, **options)
-        cls.ends.append(process.stop)
-        return process.process
-
-    @classmethod
-    def deploy(cls):
-        temporary = tempfile.TemporaryDirectory(prefix="nightkeep-rehearsal-")
-        cls.ends.append(temporary.cleanup)
-        cls.folder = folder = Path(temporary.name)
+    def begin(cls):
+        folder = cls.folder
         (folder / "data").mkdir()
         (folder / "data" / "letter.txt").write_text("Dear everybody\n" * 1000)
         (folder / "source").mkdir()
         (folder / "source" / "main.txt").write_text("the source\n")
 
         # ECS: the local program's, beside a console of its own that has nothing to do.
-        (folder / "idle.toml").write_text('name = "Idle"\n[[source]]\nname = "none"\ndump = ["true"]\n[[service]]\nname = "web"\ncommand = ["sleep", "100000"]\n')
-        cls.start([str(PROGRAM), "--port", "0", "--state", str(folder / "state"), "--application", str(folder / "idle.toml"), "--nightly", "off"], folder, "local")
-        env = folder / "state" / "env"
-        until("the local program", env.exists)
-        lines = subprocess.run(["sh", "-c", f". {shlex.quote(str(env))} && env -0"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, check=True).stdout
-        cls.local = dict(line.split("=", 1) for line in lines.split("\0") if "=" in line)
+        _, _, cls.local = cls.start_local('name = "Idle"\n[[source]]\nname = "none"\ndump = ["true"]\n[[service]]\nname = "web"\ncommand = ["sleep", "100000"]\n')
 
         # AWS but for ECS, which checks signatures and enforces policies.
         port = free_port()
         cls.aws = f"http://127.0.0.1:{port}"
-        cls.start([str(TOOLS / "rehearsal/bin/ministack")], folder, "ministack", environment={
+        cls.start("ministack", [TOOLS / "rehearsal/bin/ministack"], environment={
             "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "AUTH": "true", "MINISTACK_REGION": REGION, "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "TMPDIR": str(folder), "AWS_ENDPOINT_URL": "", "HOME": str(folder),
         })
-        until("ministack", lambda: cls.answers(f"{cls.aws}/_ministack/health"))
+        until("ministack", lambda: answers(f"{cls.aws}/_ministack/health"))
         cls.session = boto3.Session(region_name=REGION, **ROOT_KEYS)
 
         # Each role has a way to AWS of its own, on which is written down what it asks for.
@@ -128,7 +59,7 @@ class Rehearsal(unittest.TestCase):
         cls.ends += [recorder.close for recorder in cls.recorders.values()]
 
         address = "https://nightkeep.example.com"
-        issuer = cls.start(["node", str(Path(__file__).with_name("issuer.mjs")), address], folder, "issuer", stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        issuer = cls.start("issuer", ["node", Path(__file__).with_name("issuer.mjs"), address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True).process
         issuer_url, cls.token = issuer.stdout.readline().strip(), issuer.stdout.readline().strip()
 
         packages = cls.upload()
@@ -173,13 +104,6 @@ class Rehearsal(unittest.TestCase):
     def role(cls, name):
         return f"arn:aws:iam::{ACCOUNT}:role/{cls.made[name]['PhysicalResourceId']}"
 
-    @staticmethod
-    def answers(url):
-        try:
-            return urllib.request.urlopen(url, timeout=5).status == 200
-        except (URLError, OSError):
-            return False
-
     @classmethod
     def upload(cls):
         s3 = cls.client("s3")
@@ -203,19 +127,13 @@ class Rehearsal(unittest.TestCase):
         local = cls.local
         return signed_anew(headers, json.dumps(request).encode(), f"{local['AWS_ENDPOINT_URL_ECS']}/", "ecs", local["AWS_REGION"], local["AWS_ACCESS_KEY_ID"], local["AWS_SECRET_ACCESS_KEY"])
 
-    def ask(self, method, path, body=None):
-        """A script's request, through API Gateway."""
-        api = self.made["Gateway"]["PhysicalResourceId"]
-        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json", "host": f"{api}.execute-api.localhost"}
-        request = urllib.request.Request(f"{self.aws}{path}", method=method, headers=headers, data=None if body is None else json.dumps(body).encode())
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return answer.status, json.loads(answer.read() or b"null")
-        except HTTPError as error:
-            return error.code, error.read().decode(errors="replace")
+    @property
+    def headers(self):
+        """A script's, through API Gateway."""
+        return {"authorization": f"Bearer {self.token}", "host": f"{self.made['Gateway']['PhysicalResourceId']}.execute-api.localhost"}
 
-    def logs(self):
-        return "\n".join(f"--- {path.name}\n{path.read_text(errors='replace')[-6000:]}" for path in self.folder.glob("*.log"))
+    def ask(self, method, path, body=None, **headers):
+        return ask(method, f"{self.aws}{path}", body, self.headers | headers)
 
     def ended(self, look):
         """Waits for the end of what has been begun."""
@@ -280,16 +198,11 @@ class Rehearsal(unittest.TestCase):
     def test_4_the_other_doors(self):
         status, records = self.ask("GET", "/api/records?limit=1")
         newest = records["records"][0]
-        request = {"notes": "edited"}
-        api = self.made["Gateway"]["PhysicalResourceId"]
-        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json", "host": f"{api}.execute-api.localhost", "if-match": f'"{newest["notes_version"]}"'}
-        edit = urllib.request.Request(f"{self.aws}/api/records/{newest['id']}", method="PATCH", headers=headers, data=json.dumps(request).encode())
-        with urllib.request.urlopen(edit, timeout=30) as answer:
-            self.assertEqual(json.loads(answer.read())["record"]["notes"], "edited")
+        status, edited = self.ask("PATCH", f"/api/records/{newest['id']}", {"notes": "edited"}, **{"if-match": f'"{newest["notes_version"]}"'})
+        self.assertEqual((status, edited["record"]["notes"]), (200, "edited"))
         self.assertEqual(self.ask("GET", "/api/activity?limit=5")[0], 200)
-        page = urllib.request.Request(f"{self.aws}/", headers={"host": headers["host"]})
-        with urllib.request.urlopen(page, timeout=30) as answer:
-            self.assertIn(b"<title>Nightkeep</title>", answer.read())
+        status, page = self.ask("GET", "/")
+        self.assertIn("<title>Nightkeep</title>", page)
 
     def test_5_the_schedule_fires(self):
         until("the scheduler to look", lambda: ("dynamodb:Query", f"table/{self.outputs['Table']}") in self.recorders["Scheduler"].seen)

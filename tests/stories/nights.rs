@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::{dump, gated};
 
-/// What EventBridge sends every minute.
-const EVENT: &str = include_str!("../../functions/scheduler/events/every-minute.json");
+/// What EventBridge Scheduler sends every minute.
+const EVENT: &str = include_str!("../events/scheduler.json");
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()

@@ -42,6 +42,10 @@ pub(crate) fn environment(folder: &Folder, keys: &Keys, addresses: Addresses) ->
         ("NIGHTKEEP_TABLE", TABLE.to_owned()),
         ("NIGHTKEEP_BUCKET", BUCKET.to_owned()),
         ("NIGHTKEEP_PARAMETERS", PARAMETERS.to_owned()),
+        ("NIGHTKEEP_CLUSTER", CLUSTER.to_owned()),
+        ("NIGHTKEEP_SERVICES_CLUSTER", CLUSTER.to_owned()),
+        ("NIGHTKEEP_TASK_DEFINITION", TASK_DEFINITION.to_owned()),
+        ("NIGHTKEEP_CONTAINER", CONTAINER.to_owned()),
         ("RESTIC_REPOSITORY", format!("s3:{}/{BUCKET}/repository", url(addresses.s3))),
         ("RESTIC_PASSWORD_FILE", path(&folder.repository_password())),
     ];
