@@ -9,11 +9,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 use reqwest::{Client, Response, StatusCode};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -97,12 +94,12 @@ impl Console {
 
     /// The identifier of the program's process.
     pub fn pid(&self) -> Pid {
-        Pid::from_raw(self.process.id().try_into().expect("a process identifier"))
+        Pid::from_child(&self.process)
     }
 
     /// Ends the program as a power cut would.
     pub fn kill(&mut self) {
-        kill(self.pid(), Signal::SIGKILL).expect("killing the program");
+        kill_process(self.pid(), Signal::KILL).expect("killing the program");
         self.process.wait().expect("the program's end");
     }
 
@@ -291,7 +288,8 @@ impl Console {
     pub fn agents(&self) -> Vec<Pid> {
         let marker = format!("NIGHTKEEP_TASK={}/ecs/tasks/", self.state_folder().display());
         let processes = fs::read_dir("/proc").expect("/proc").flatten();
-        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().map(Pid::from_raw));
+        let pids =
+            processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
         let ours = |pid: &Pid| {
             let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
             environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(marker.as_bytes()))
@@ -304,7 +302,7 @@ impl Drop for Console {
     fn drop(&mut self) {
         for pid in std::iter::once(self.pid()).chain(self.agents()) {
             // What has ended already cannot be killed.
-            let _ = kill(pid, Signal::SIGKILL);
+            let _ = kill_process(pid, Signal::KILL);
         }
         let _ = self.process.wait();
         if std::thread::panicking() {

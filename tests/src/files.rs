@@ -74,11 +74,11 @@ pub fn plant(root: &Path, files: usize) -> std::io::Result<()> {
     {
         let path = root.join(name);
         fs::write(&path, name)?;
-        if nix::unistd::geteuid().is_root() {
+        if rustix::process::geteuid().is_root() {
             std::os::unix::fs::chown(&path, Some(12_345), Some(54_321))?;
         }
         // Changing the owner clears the bits that this sets.
-        let mode = if mode == 0 && !nix::unistd::geteuid().is_root() { 0o400 } else { mode };
+        let mode = if mode == 0 && !rustix::process::geteuid().is_root() { 0o400 } else { mode };
         fs::set_permissions(&path, Permissions::from_mode(mode))?;
     }
     fs::write(root.join("attributes"), "with attributes")?;
@@ -129,7 +129,7 @@ pub fn ravage(root: &Path) -> std::io::Result<()> {
     // Modes, owners, attributes.
     fs::set_permissions(root.join("mode 400"), Permissions::from_mode(0o666))?;
     fs::set_permissions(root.join("many/08"), Permissions::from_mode(0o700))?;
-    if nix::unistd::geteuid().is_root() {
+    if rustix::process::geteuid().is_root() {
         std::os::unix::fs::chown(root.join("mode 4755"), Some(7), Some(8))?;
     }
     xattr::set(root.join("empty"), "user.new", b"new")?;

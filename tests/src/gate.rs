@@ -11,10 +11,7 @@ use std::{
     },
 };
 
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -51,7 +48,7 @@ impl Gate {
     }
 
     pub(crate) fn watch(&self, agent: u32) {
-        *lock(&self.agent) = agent.try_into().ok().map(Pid::from_raw);
+        *lock(&self.agent) = agent.try_into().ok().and_then(Pid::from_raw);
     }
 
     /// What becomes of a write.
@@ -61,7 +58,7 @@ impl Gate {
         seen.push(write);
         if seen.len() as u64 == self.deadly.load(SeqCst) {
             // It may have ended by itself meanwhile.
-            let _ = lock(&self.agent).map(|agent| kill(agent, Signal::SIGKILL));
+            let _ = lock(&self.agent).map(|agent| kill_process(agent, Signal::KILL));
             return Verdict::Killed;
         }
         if refused { Verdict::Refused } else { Verdict::Passed }

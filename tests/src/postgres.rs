@@ -28,7 +28,7 @@ fn programs() -> PathBuf {
 
 /// A command as the user that the server runs as: it refuses to run as root.
 fn as_owner(program: &Path) -> Command {
-    if !nix::unistd::geteuid().is_root() {
+    if !rustix::process::geteuid().is_root() {
         return Command::new(program);
     }
     let mut command = Command::new("setpriv");

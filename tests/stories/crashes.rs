@@ -7,7 +7,7 @@ use nightkeep_tests::{
     files::plant,
     restic, until,
 };
-use nix::sys::signal::{Signal, kill};
+use rustix::process::{Signal, kill_process};
 
 use crate::{directory, dump, gated};
 
@@ -35,7 +35,7 @@ async fn s01_an_agent_that_is_killed_is_started_again() {
     let id = console.begin_backup("").await;
     at_work(&console, &folder.path().join("marks"), 1).await;
     for agent in console.agents() {
-        let _ = kill(agent, Signal::SIGKILL);
+        let _ = kill_process(agent, Signal::KILL);
     }
     at_work(&console, &folder.path().join("marks"), 2).await;
     fs::write(folder.path().join("gate"), "").unwrap();
@@ -53,7 +53,7 @@ async fn s01_s08_an_agent_that_is_killed_each_time_fails_the_backup_and_the_appl
     for attempt in 1..=2 {
         at_work(&console, &folder.path().join("marks"), attempt).await;
         for agent in console.agents() {
-            let _ = kill(agent, Signal::SIGKILL);
+            let _ = kill_process(agent, Signal::KILL);
         }
     }
     let record = console.settled(&id).await;

@@ -8,7 +8,7 @@ use std::{
 };
 
 use nightkeep_tests::{console::Console, files::noise, restic};
-use nix::unistd::geteuid;
+use rustix::process::geteuid;
 
 use crate::{directory, dump};
 

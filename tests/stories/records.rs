@@ -54,7 +54,7 @@ async fn r8_notes_are_edited_at_any_time_and_nothing_else_changes() {
     fs::remove_file(&gate).unwrap();
     let failing = console.begin_backup("will fail").await;
     for agent in console.agents() {
-        let _ = nix::sys::signal::kill(agent, nix::sys::signal::Signal::SIGTERM);
+        let _ = rustix::process::kill_process(agent, rustix::process::Signal::TERM);
     }
     fs::write(&gate, "").unwrap();
     console.settled(&failing).await;

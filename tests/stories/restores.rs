@@ -12,8 +12,8 @@ use nightkeep_tests::{
     postgres::Postgres,
     restic, until,
 };
-use nix::sys::signal::{Signal, kill};
 use reqwest::StatusCode;
+use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::directory;
@@ -282,7 +282,7 @@ async fn s15_an_agent_that_is_killed_in_mid_restore_is_put_back() {
     let before = portrait(&tree);
     let restore = begin_and_hang(&console, id(&backup), &order, &database).await;
     for agent in console.agents() {
-        let _ = kill(agent, Signal::SIGKILL);
+        let _ = kill_process(agent, Signal::KILL);
     }
     let record = console.settled(&restore).await;
     assert_eq!((&record["status"], &record["put_back"]), (&json!("FAILED"), &json!(true)), "{record:#}");
