@@ -53,7 +53,7 @@ class Recorder:
         answer = connection.getresponse()
         text = answer.read()
         connection.close()
-        if answer.status == 403 or b"AccessDenied" in text:
+        if answer.status >= 400 and b"AccessDenied" in text or answer.status == 403:
             self.denied.append((asked, text.decode(errors="replace")[:500]))
         request.send_response(answer.status)
         for name, value in answer.getheaders():

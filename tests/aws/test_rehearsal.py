@@ -14,6 +14,7 @@ from pathlib import Path
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 import template
 from recorder import Recorder, signed_anew
@@ -48,7 +49,7 @@ class Rehearsal(WithProcesses):
         cls.aws = f"http://127.0.0.1:{port}"
         cls.start("ministack", [TOOLS / "rehearsal/bin/ministack"], environment={
             "BIND_HOST": "127.0.0.1", "GATEWAY_PORT": str(port), "AUTH": "true", "MINISTACK_REGION": REGION, "MINISTACK_ACCOUNT_ID": ACCOUNT,
-            "TMPDIR": str(folder), "AWS_ENDPOINT_URL": "", "HOME": str(folder),
+            "TMPDIR": str(folder), "HOME": str(folder),
         })
         until("ministack", lambda: answers(f"{cls.aws}/_ministack/health"))
         cls.session = boto3.Session(region_name=REGION, **ROOT_KEYS)
@@ -60,11 +61,17 @@ class Rehearsal(WithProcesses):
 
         address = "https://nightkeep.example.com"
         issuer = cls.start("issuer", ["node", Path(__file__).with_name("issuer.mjs"), address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True).process
-        issuer_url, cls.token = issuer.stdout.readline().strip(), issuer.stdout.readline().strip()
+        said = json.loads(next(line for line in issuer.stdout if line.startswith("{")))
+        cls.token = said["token"]
 
         packages = cls.upload()
         cls.template = template.translated(packages)
         resources = cls.template["Resources"]
+        # ministack takes these for requests about everything, and would refuse them; what is really asked
+        # for is compared with the template's policies at the end.
+        for role in ("ApiRole", "WorkerRole", "SchedulerRole", "AgentRole"):
+            statement = {"Effect": "Allow", "Action": ["ssm:GetParametersByPath", "ssm:GetParameters"], "Resource": "*"}
+            resources[role]["Properties"]["Policies"].append({"PolicyName": "ministack", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}})
         for name in template.FUNCTIONS:
             way = {f"AWS_ENDPOINT_URL_{service}": cls.recorders[name].url for service in ("DYNAMODB", "S3", "SSM")}
             if name == "Worker":
@@ -72,7 +79,7 @@ class Rehearsal(WithProcesses):
             resources[name]["Properties"]["Environment"]["Variables"].update(way)
         description = f'name = "Letters"\nsource_code = "{folder}/source"\n[[source]]\nname = "letters"\ndirectory = "{folder}/data"\n'
         parameters = {
-            "ConsoleUrl": address, "OidcIssuer": issuer_url, "OidcClientId": "nightkeep", "OidcAudience": "urn:nightkeep:api",
+            "ConsoleUrl": address, "OidcIssuer": said["issuer"], "OidcClientId": "nightkeep", "OidcAudience": "urn:nightkeep:api",
             "ServicesCluster": "nightkeep", "Cluster": "nightkeep", "ApplicationDescription": description,
             "Subnets": "subnet-1", "SecurityGroups": "sg-1", "AlarmEmail": "somebody@example.com",
             # Far from now, so that no night comes in between.
@@ -94,11 +101,23 @@ class Rehearsal(WithProcesses):
             raise AssertionError([(event["LogicalResourceId"], event.get("ResourceStatusReason")) for event in events if "FAILED" in event["ResourceStatus"]])
         cls.outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
         cls.made = {one["LogicalResourceId"]: one for one in cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]}
+        # ECS, which the role trusts and nobody else, has no part in this: the test takes its place.
+        trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}, "Action": "sts:AssumeRole"}]}
+        cls.client("iam").update_assume_role_policy(RoleName=cls.made["AgentRole"]["PhysicalResourceId"], PolicyDocument=json.dumps(trust))
         cls.credentials = cls.client("sts").assume_role(RoleArn=cls.role("AgentRole"), RoleSessionName="agent")["Credentials"]
 
+        # Nothing here is encrypted on its way, which the bucket's policy refuses; only then it can go.
+        keys = {"aws_access_key_id": cls.credentials["AccessKeyId"], "aws_secret_access_key": cls.credentials["SecretAccessKey"], "aws_session_token": cls.credentials["SessionToken"]}
+        try:
+            cls.client("s3", boto3.Session(region_name=REGION, **keys)).list_objects_v2(Bucket=cls.outputs["Bucket"], Prefix="repository/")
+            cls.unencrypted = "allowed"
+        except ClientError as error:
+            cls.unencrypted = error.response["Error"]["Code"]
+        cls.client("s3").delete_bucket_policy(Bucket=cls.outputs["Bucket"])
+
     @classmethod
-    def client(cls, service):
-        return cls.session.client(service, endpoint_url=cls.aws, config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}))
+    def client(cls, service, session=None):
+        return (session or cls.session).client(service, endpoint_url=cls.aws, config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}))
 
     @classmethod
     def role(cls, name):
@@ -135,12 +154,24 @@ class Rehearsal(WithProcesses):
     def ask(self, method, path, body=None, **headers):
         return ask(method, f"{self.aws}{path}", body, self.headers | headers)
 
+    @classmethod
+    def logs(cls):
+        """What the functions and everything else have said, and what was refused them."""
+        client, text = cls.client("logs"), super().logs()
+        for name in template.FUNCTIONS:
+            try:
+                events = client.filter_log_events(logGroupName=f"/aws/lambda/{STACK}-{name.lower()}")["events"]
+            except client.exceptions.ResourceNotFoundException:
+                continue
+            text += f"\n--- {name}\n" + "\n".join(event["message"].strip() for event in events[-60:])
+        return text + f"\n--- refused\n{[(name, one.denied) for name, one in cls.recorders.items() if one.denied]}"
+
     def ended(self, look):
         """Waits for the end of what has been begun."""
         try:
             return until("it to end", lambda: (found := look()) and found["status"] != "IN_PROGRESS" and found)
         except AssertionError as error:
-            raise AssertionError(f"{error}\n{[(name, one.denied) for name, one in self.recorders.items()]}\n{self.logs()}") from None
+            raise AssertionError(f"{error}\n{self.logs()}") from None
 
     def test_1_everything_in_the_template_is_there(self):
         missing = set(self.template["Resources"]) - set(self.made)
@@ -153,6 +184,9 @@ class Rehearsal(WithProcesses):
         self.assertEqual(len(mappings), 1)
         schedules = self.client("scheduler").list_schedules()["Schedules"]
         self.assertEqual(len(schedules), 2, schedules)
+
+    def test_1_what_is_not_encrypted_on_its_way_is_refused(self):
+        self.assertEqual(self.unencrypted, "AccessDenied")
 
     def test_2_a_request_through_api_gateway_becomes_a_backup_and_a_restore(self):
         status, answer = self.ask("GET", "/maintenance")
@@ -220,7 +254,7 @@ class Rehearsal(WithProcesses):
         self.assertEqual(ended["status"], "SUCCESS", f"{ended}\n{self.logs()}")
 
     def test_9_what_was_asked_for_is_allowed_and_what_is_allowed_was_asked_for(self):
-        table, bucket = self.outputs["Table"], self.outputs["Bucket"]
+        table, bucket, written = self.outputs["Table"], self.outputs["Bucket"], template.translated()
         resources = {
             "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": STACK, "ParametersPath": "/nightkeep",
             "Table.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}", "Bucket.Arn": f"arn:aws:s3:::{bucket}", "Cluster": "nightkeep", "ServicesCluster": "nightkeep",
@@ -233,10 +267,10 @@ class Rehearsal(WithProcesses):
                 service = action.split(":")[0]
                 arn = {"s3": f"arn:aws:s3:::{what}", "dynamodb": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:{what}", "ssm": f"arn:aws:ssm:{REGION}:{ACCOUNT}:{what}"}.get(service, "*")
                 if service == "ecs":
-                    self.assertTrue(any(action in template.listed(one["Action"]) for one in template.statements(f"{name}Role", self.template)), action)
+                    self.assertTrue(any(action in template.listed(one["Action"]) for one in template.statements(f"{name}Role", written)), action)
                 else:
-                    self.assertTrue(template.allows(f"{name}Role", action, arn, self.template, resources), f"{name} asked for {action} on {arn}")
-            allowed = {action for one in template.statements(f"{name}Role", self.template) if one["Effect"] == "Allow" for action in template.listed(one["Action"])}
+                    self.assertTrue(template.allows(f"{name}Role", action, arn, written, resources), f"{name} asked for {action} on {arn}")
+            allowed = {action for one in template.statements(f"{name}Role", written) if one["Effect"] == "Allow" for action in template.listed(one["Action"])}
             unused = allowed - {action for action, _ in seen} - BY_AWS
             self.assertEqual(unused, set(), f"{name} may do what it never does")
 
