@@ -10,7 +10,9 @@ import subprocess
 import time
 import unittest
 import urllib.request
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -29,6 +31,13 @@ ROOT_KEYS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 BY_AWS = {
     "xray:PutTraceSegments", "xray:PutTelemetryRecords", "logs:CreateLogStream", "logs:PutLogEvents", "sqs:SendMessage",
     "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams", "iam:PassRole",
+}
+
+# What is allowed and doesn't happen here, each with its reason.
+RARELY = {
+    ("Api", "s3:ListBucket"): "is no request: without it S3 answers 403 to who asks for an object that is not there, with it 404",
+    ("Worker", "ecs:StopTask"): "ends a stage that takes longer than it may, at least an hour",
+    ("Agent", "dynamodb:DeleteItem"): "removes the records that have expired, a day old at least",
 }
 
 
@@ -62,7 +71,7 @@ class Rehearsal(WithProcesses):
         address = "https://nightkeep.example.com"
         issuer = cls.start("issuer", ["node", Path(__file__).with_name("issuer.mjs"), address], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True).process
         said = json.loads(next(line for line in issuer.stdout if line.startswith("{")))
-        cls.token = said["token"]
+        cls.token, cls.issuer = said["token"], said["issuer"]
 
         packages = cls.upload()
         cls.template = template.translated(packages)
@@ -218,16 +227,38 @@ class Rehearsal(WithProcesses):
         checked = subprocess.run(["restic", "check", "--read-data", "--no-cache", "--no-lock"], env=environment, capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
 
-    def test_3_the_source_archive_has_a_link_that_works(self):
+    def test_2_who_signs_in_is_sent_to_the_provider(self):
+        connection = HTTPConnection(urlsplit(self.aws).netloc)
+        connection.request("GET", "/sign-in", headers={"host": self.headers["host"]})
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, answer.getheader("location").split("?")[0]), (303, f"{self.issuer}/auth"))
+        connection.close()
+
+    def test_3_a_setting_that_cannot_be_used_stops_nothing(self):
+        self.client("ssm").put_parameter(Name="/nightkeep/retention-days", Value="many", Type="String")
+        told = lambda: [one for one in self.ask("GET", "/api/state")[1]["wrong_settings"] if one["name"] == "retention-days"]
+        until("the setting to be in doubt", told)
+
+    def archive(self):
+        """Makes a source archive; gives its id."""
         status, answer = self.ask("POST", "/api/source-archives", {})
         self.assertEqual(status, 202, answer)
         made = answer["activity"]["id"]
         ended = self.ended(lambda: self.ask("GET", f"/api/activity/{made}")[1]["activity"])
         self.assertEqual(ended["status"], "SUCCESS", f"{ended}\n{self.logs()}")
-        status, link = self.ask("GET", f"/api/source-archives/{made}")
+        return made
+
+    def test_3_the_source_archive_has_a_link_that_works_and_replaces_what_was_there(self):
+        s3, bucket = self.client("s3"), self.outputs["Bucket"]
+        s3.create_multipart_upload(Bucket=bucket, Key="source-archives/never-finished.tar.gz")
+        first, second = self.archive(), self.archive()
+        status, link = self.ask("GET", f"/api/source-archives/{second}")
         self.assertEqual(status, 200, link)
         with urllib.request.urlopen(link["url"], timeout=30) as answer:
             self.assertEqual(answer.read(2), b"\x1f\x8b")
+        self.assertIsNone(self.ask("GET", f"/api/source-archives/{first}")[1]["url"])
+        self.assertEqual(len(s3.list_objects_v2(Bucket=bucket, Prefix="source-archives/")["Contents"]), 1)
+        self.assertEqual(s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []), [])
 
     def test_4_the_other_doors(self):
         status, records = self.ask("GET", "/api/records?limit=1")
@@ -237,6 +268,17 @@ class Rehearsal(WithProcesses):
         self.assertEqual(self.ask("GET", "/api/activity?limit=5")[0], 200)
         status, page = self.ask("GET", "/")
         self.assertIn("<title>Nightkeep</title>", page)
+
+    def test_5_the_worker_is_woken_by_what_happens_on_ecs(self):
+        events = self.client("events")
+        for rule, event in (("WorkerTask", "ecs-task-state-change.json"), ("WorkerDeployment", "ecs-deployment-state-change.json")):
+            name = self.made[rule]["PhysicalResourceId"].split("|")[-1]
+            pattern = events.describe_rule(Name=name)["EventPattern"]
+            sample = json.loads((ROOT / "tests" / "events" / event).read_text())
+            text = json.dumps(sample).replace("eu-central-1:000000000000:cluster/tools", f"{REGION}:{ACCOUNT}:cluster/nightkeep")
+            self.assertTrue(events.test_event_pattern(EventPattern=pattern, Event=text)["Result"], pattern)
+            elsewhere = text.replace("cluster/nightkeep", "cluster/other").replace("service/nightkeep/", "service/other/")
+            self.assertFalse(events.test_event_pattern(EventPattern=pattern, Event=elsewhere)["Result"], pattern)
 
     def test_5_the_schedule_fires(self):
         until("the scheduler to look", lambda: ("dynamodb:Query", f"table/{self.outputs['Table']}") in self.recorders["Scheduler"].seen)
@@ -259,6 +301,7 @@ class Rehearsal(WithProcesses):
             "AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": ACCOUNT, "AWS::StackName": STACK, "ParametersPath": "/nightkeep",
             "Table.Arn": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}", "Bucket.Arn": f"arn:aws:s3:::{bucket}", "Cluster": "nightkeep", "ServicesCluster": "nightkeep",
         }
+        unused = set()
         for name in ("Api", "Worker", "Scheduler", "Agent"):
             recorder = self.recorders[name]
             self.assertEqual(recorder.denied, [], name)
@@ -271,8 +314,8 @@ class Rehearsal(WithProcesses):
                 else:
                     self.assertTrue(template.allows(f"{name}Role", action, arn, written, resources), f"{name} asked for {action} on {arn}")
             allowed = {action for one in template.statements(f"{name}Role", written) if one["Effect"] == "Allow" for action in template.listed(one["Action"])}
-            unused = allowed - {action for action, _ in seen} - BY_AWS
-            self.assertEqual(unused, set(), f"{name} may do what it never does")
+            unused |= {(name, action) for action in allowed - {action for action, _ in seen} - BY_AWS}
+        self.assertEqual(unused, set(RARELY), "a role may do what it never does, or does what is said to be rare")
 
 
 if __name__ == "__main__":
