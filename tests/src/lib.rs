@@ -6,6 +6,7 @@
 pub mod alone;
 pub mod clock;
 pub mod console;
+pub mod endpoints;
 pub mod files;
 pub mod gate;
 pub mod issuer;

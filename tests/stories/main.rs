@@ -5,6 +5,7 @@
 
 mod backups;
 mod confirmations;
+mod contracts;
 mod crashes;
 mod document;
 mod failures;
