@@ -9,8 +9,8 @@ FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/build/target \
-    cargo build --release --locked --package nightkeep-agent \
-    && cp target/release/nightkeep-agent /nightkeep-agent
+    cargo build --profile agent --locked --package nightkeep-agent \
+    && cp target/agent/nightkeep-agent /nightkeep-agent
 
 FROM debian:bookworm-slim
 ARG POSTGRES=""

@@ -37,6 +37,11 @@ def free_port():
         return one.getsockname()[1]
 
 
+def listens(port):
+    with socket.socket() as one:
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
 def ask(method, url, body=None, headers=None):
     """The answer's status, and its body: what the JSON says, or else the text."""
     data = None if body is None else json.dumps(body).encode()
@@ -63,7 +68,7 @@ def answers(url):
 def variables_of(file):
     """The variables that a file sets for a shell."""
     lines = subprocess.run(["sh", "-c", f". {shlex.quote(str(file))} && env -0"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"}, check=True).stdout
-    return dict(line.split("=", 1) for line in lines.split("\0") if "=" in line)
+    return {name: value for name, _, value in (line.partition("=") for line in lines.split("\0")) if name.startswith(("AWS_", "NIGHTKEEP_", "RESTIC_"))}
 
 
 class Process:

@@ -5,7 +5,7 @@ import json
 import subprocess
 import unittest
 
-from support import PROGRAM, ROOT, TOOLS, WithProcesses, ask, free_port, until
+from support import ROOT, TOOLS, WithProcesses, free_port, listens, until
 
 CARGO_LAMBDA = TOOLS / "rehearsal" / "bin" / "cargo-lambda"
 EVENTS = ROOT / "tests" / "events"
@@ -16,14 +16,16 @@ class Invoke(WithProcesses):
     def begin(cls):
         cls.program, cls.console, variables = cls.start_local('name = "Letters"\n[[source]]\nname = "letters"\ndump = ["echo", "data"]\nload = ["true"]\n[[service]]\nname = "web"\ncommand = ["sleep", "100000"]\n')
         sign_in = {"NIGHTKEEP_URL": "http://127.0.0.1:9000", "NIGHTKEEP_OIDC_ISSUER": "http://127.0.0.1:9999", "NIGHTKEEP_OIDC_CLIENT_ID": "nightkeep"}
-        cls.port = str(free_port())
+        cls.port = free_port()
         command = [CARGO_LAMBDA, "lambda", "watch", "--ignore-changes", "--invoke-address", "127.0.0.1", "--invoke-port", cls.port, "--locked"]
         cls.start("watch", command, environment=variables | sign_in, cwd=ROOT)
+        until("cargo lambda watch", lambda: listens(cls.port))
 
     def invoke(self, function, event):
-        command = [str(CARGO_LAMBDA), "lambda", "invoke", "--invoke-address", "127.0.0.1", "--invoke-port", self.port, function, "--data-file", str(EVENTS / event)]
+        command = [str(CARGO_LAMBDA), "lambda", "invoke", "--invoke-address", "127.0.0.1", "--invoke-port", str(self.port), function, "--data-file", str(EVENTS / event)]
         # It may have to be built first.
-        done = until(f"{function} to answer", lambda: (done := subprocess.run(command, capture_output=True, text=True, cwd=ROOT)).returncode == 0 and done, 300)
+        done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+        self.assertEqual(done.returncode, 0, f"{done.stderr}\n{self.logs()}")
         return json.loads(done.stdout)
 
     def test_the_api_answers_a_request_from_api_gateway(self):
