@@ -125,11 +125,16 @@ async fn s04_a_night_whose_window_closes_while_a_restore_is_in_progress_says_so(
     let gate = folder.path().join("gate");
     fs::write(&gate, "").unwrap();
     let options = ["--nightly", "on", "--backup-time", "02:00", "--catch-up-hours", "1"];
-    let source = dump("data", &gated(&gate)) + "load = [\"sh\", \"-c\", \"cat > /dev/null\"]\n";
+    let reached = folder.path().join("reached");
+    let script = format!("touch '{}'; {}", reached.display(), gated(&gate));
+    let source = dump("data", &script) + "load = [\"sh\", \"-c\", \"cat > /dev/null\"]\n";
     let console = Console::start_at(at("2026-11-24T01:50:00Z"), &options, &source).await;
     let backup = console.good_backup().await;
     fs::remove_file(&gate).unwrap();
+    fs::remove_file(&reached).unwrap();
     let restore = console.begin_restore(backup["id"].as_str().unwrap()).await;
+    // What is signed before the clock is set and arrives after would be refused.
+    until("the restore waits", || async { reached.exists().then_some(()) }).await;
     console.clock().set(at("2026-11-24T02:00:00Z"));
     looked(&console).await;
     console.clock().set(at("2026-11-24T03:00:00Z"));
