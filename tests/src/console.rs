@@ -82,6 +82,11 @@ impl Console {
         self.clock.as_ref().expect("a console that was started on a chosen day")
     }
 
+    /// The variables by which a process sees the clock that it sees itself.
+    pub fn clock_environment(&self) -> Vec<(&'static str, String)> {
+        self.clock.as_ref().map(Clock::environment).unwrap_or_default()
+    }
+
     /// The state folder.
     pub fn state_folder(&self) -> PathBuf {
         self.folder.path().join("state")

@@ -66,7 +66,7 @@ impl Lambda {
         let out = NamedTempFile::new().expect("a file for its output");
         let process = Command::new(program().with_file_name(name))
             .envs(console.environment())
-            .envs(console.clock().environment())
+            .envs(console.clock_environment())
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")

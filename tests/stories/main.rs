@@ -24,6 +24,9 @@ mod tokens;
 
 use std::path::Path;
 
+/// What EventBridge Scheduler sends every minute.
+const EVERY_MINUTE: &str = include_str!("../events/scheduler.json");
+
 /// A source that is a folder, as TOML.
 fn directory(name: &str, path: &Path) -> String {
     format!("[[source]]\nname = \"{name}\"\ndirectory = {:?}\n", path.to_str().unwrap())

@@ -6,10 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use nightkeep_tests::{console::Console, lambda::Lambda, until};
 use serde_json::{Value, json};
 
-use crate::{dump, gated};
-
-/// What EventBridge Scheduler sends every minute.
-const EVENT: &str = include_str!("../events/scheduler.json");
+use crate::{EVERY_MINUTE, dump, gated};
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -167,7 +164,7 @@ async fn s07_events_that_come_twice_and_late_make_one_backup() {
     ];
     let both = async || {
         let [first, second] = &functions;
-        let (first, second) = tokio::join!(first.invoke(EVENT), second.invoke(EVENT));
+        let (first, second) = tokio::join!(first.invoke(EVERY_MINUTE), second.invoke(EVERY_MINUTE));
         assert_eq!((first.as_deref(), second.as_deref()), (Ok("null"), Ok("null")));
     };
     console.clock().set(at("2026-11-24T02:00:00Z"));

@@ -9,6 +9,7 @@ use std::{
 use nightkeep_tests::{
     console::Console,
     files::{assert_same, noise, plant, portrait, ravage},
+    lambda::Lambda,
     postgres::Postgres,
     restic, until,
 };
@@ -16,7 +17,7 @@ use reqwest::StatusCode;
 use rustix::process::{Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::directory;
+use crate::{EVERY_MINUTE, directory};
 
 fn id(record: &Value) -> &str {
     record["id"].as_str().unwrap()
@@ -292,6 +293,15 @@ async fn s15_an_agent_that_is_killed_in_mid_restore_is_put_back() {
     assert_eq!(console.agents(), [], "no process is left over");
 }
 
+/// What the scheduler's metric says about maintenance.
+async fn stuck(console: &Console) -> Value {
+    let scheduler = Lambda::start("nightkeep-scheduler", console).await;
+    scheduler.invoke(EVERY_MINUTE).await.unwrap();
+    let output = scheduler.output();
+    let mut lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.find_map(|line| line.get("MaintenanceStuck").cloned()).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn s15_when_putting_back_fails_too_maintenance_stays_on_until_somebody_acts() {
     let folder = tempfile::tempdir().unwrap();
@@ -308,6 +318,7 @@ async fn s15_when_putting_back_fails_too_maintenance_stays_on_until_somebody_act
     assert!(to_do.contains("end the maintenance by hand"), "{to_do}");
     let state = console.get("/api/state").await;
     assert_eq!((&state["operation"], &state["maintenance"]["on"]), (&Value::Null, &json!(true)));
+    assert_eq!(stuck(&console).await, json!(1), "the alarm goes off");
 
     // A backup meanwhile leaves the maintenance as it was: on.
     fs::write(&order, format!("cat > '{}'", database.display())).unwrap();
@@ -326,6 +337,7 @@ async fn s15_when_putting_back_fails_too_maintenance_stays_on_until_somebody_act
     assert_eq!(body["maintenance"]["on"], false);
     let activity = console.get("/api/activity").await;
     assert_eq!(activity["activities"][0]["kind"], "end_maintenance");
+    assert_eq!(stuck(&console).await, json!(0), "the alarm is over");
 
     // Left on again, a restore that succeeds ends it too.
     fs::write(&order, "exit 1").unwrap();
