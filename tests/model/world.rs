@@ -368,8 +368,7 @@ impl World {
             }
             Step::Settle(_) => self.settle(system, &read),
             Step::Act(Act::StopTask { .. }) => {}
-            Step::Act(act) if answer == Answer::IsNo => {
-                let _ = act;
+            Step::Act(_) if answer == Answer::IsNo => {
                 self.will_store(worker, &read, refused(&read.0, cause(), now));
             }
             Step::Act(Act::RunTask { assignment, token }) => {

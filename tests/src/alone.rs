@@ -192,16 +192,7 @@ impl Alone {
         let now = Timestamp::now();
         operation.stages[0].state = StageState::InProgress;
         operation.stages[0].started_at = Some(now);
-        operation.attempt = Some(Attempt {
-            number: 1,
-            decided_at: now,
-            asked_at: now,
-            task: None,
-            sighted: false,
-            missing_since: None,
-            claimed: false,
-            stopping: None,
-        });
+        operation.attempt = Some(first_attempt(now));
         let activity = (operation.kind == Kind::Purge)
             .then(|| Activity::new(operation.record_id, ActivityKind::Purge, Actor::named("alone"), now));
         let beginning = Beginning {
@@ -377,6 +368,20 @@ pub fn aged(days: i64) -> (RecordId, Record) {
     let at = Timestamp::now() - SignedDuration::from_hours(24 * days);
     let id = RecordId::new(at, entropy());
     (id, Record::backup(id, Trigger::Scheduled, Notes::default(), Actor::named("alone"), at))
+}
+
+/// The first attempt at a stage, before anything has come of it.
+pub fn first_attempt(now: Timestamp) -> Attempt {
+    Attempt {
+        number: 1,
+        decided_at: now,
+        asked_at: now,
+        task: None,
+        sighted: false,
+        missing_since: None,
+        claimed: false,
+        stopping: None,
+    }
 }
 
 /// A name for an operation.

@@ -17,12 +17,12 @@ use nightkeep_domain::{
     cause::Cause,
     confirmation::{Action, Code, Confirmation, Typed},
     notes::Notes,
-    operation::{Assignment, Attempt, Kind as OperationKind, Operation, Progress, Report, StageState},
+    operation::{Assignment, Kind as OperationKind, Operation, Progress, Report, StageState},
     record::{Record, Status},
     state::State,
 };
 use nightkeep_tests::{
-    alone::{aged, random, vanished},
+    alone::{aged, first_attempt, random, vanished},
     endpoints::{Endpoints, NAME},
 };
 use sha2::{Digest, Sha256};
@@ -38,16 +38,7 @@ fn backup() -> (Operation, Record) {
     let now = record.created_at;
     let mut operation = Operation::new(random(), OperationKind::Backup, id, "somebody".to_owned(), now);
     operation.stages[0].state = StageState::InProgress;
-    operation.attempt = Some(Attempt {
-        number: 1,
-        decided_at: now,
-        asked_at: now,
-        task: None,
-        sighted: false,
-        missing_since: None,
-        claimed: false,
-        stopping: None,
-    });
+    operation.attempt = Some(first_attempt(now));
     (operation, record)
 }
 
