@@ -4,14 +4,11 @@
 use std::{
     collections::BTreeMap,
     fs,
-    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
-    process::{ExitStatus, Output, Stdio},
-    sync::Arc,
+    process::{Command, ExitStatus, Output, Stdio},
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
-use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use jiff::{SignedDuration, Timestamp};
 use nightkeep_cloud::{Begin, Beginning, Ledger};
 use nightkeep_domain::{
@@ -24,29 +21,22 @@ use nightkeep_domain::{
     operation::{Assignment, Attempt, Kind, Operation, Report, StageState},
     record::{Record, Trigger},
 };
-use nightkeep_local::{endpoint, s3, signature::Keys, ssm, table::Table};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::{net::TcpListener, process::Command, sync::Notify};
 
 use crate::{
+    aws::{Aws, NAME},
+    between::{Call, Moment, Service, Verdict, Who},
     console::program,
-    gate::{self, Gate},
 };
-
-/// The names of the table and of the bucket.
-const NAME: &str = "nightkeep";
 
 /// The endpoints, over a folder.
 pub struct Alone {
     folder: TempDir,
-    environment: BTreeMap<String, String>,
-    /// Where restic finds the repository, past the gate.
-    objects: SocketAddr,
     client: aws_sdk_s3::Client,
-    parameters: Arc<ssm::Ssm>,
+    aws: Aws,
     ledger: Ledger,
-    gate: Arc<Gate>,
 }
 
 /// How an agent ended.
@@ -72,64 +62,21 @@ impl Alone {
     pub async fn copy(&self) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let all = format!("{}/.", self.folder.path().display());
-        done(Command::new("cp").args(["--archive", &all]).arg(folder.path())).await;
+        crate::run(Command::new("cp").args(["--archive", &all]).arg(folder.path()));
         Self::over(folder).await
     }
 
     async fn over(folder: TempDir) -> Self {
-        let keys = Keys { access_key: "alone".to_owned(), secret_key: "a secret for stories".to_owned() };
-        let path = |name: &str| folder.path().join(name);
-        let table = Table::open(&path("table"), Arc::new(Notify::new())).expect("a table");
-        table.create(NAME).expect("a table");
-        let parameters =
-            ssm::Ssm::new(ssm::Store::open(&path("parameters")).expect("parameters"), "us-east-1");
-        let tree = path("tree");
+        let aws = Aws::over(folder.path(), &[]).await;
+        let tree = folder.path().join("tree");
         let description = format!(
             "name = \"Guest book\"\n[[source]]\nname = \"files\"\ndirectory = {:?}\n",
             tree.to_str().expect("a path in UTF-8")
         );
-        parameters.set("/nightkeep/application", &description).expect("a parameter");
-        parameters.set("/nightkeep/settle-seconds", "0").expect("a parameter");
-        parameters.set_secret("/nightkeep/secrets/repository-password", "secret").expect("a parameter");
-        fs::write(path("password"), "secret").expect("a password");
-
-        let parameters = Arc::new(parameters);
-        let gate = Arc::new(Gate::default());
-        let forever = std::future::pending::<()>;
-        let (dynamodb, dynamodb_at) = bind().await;
-        tokio::spawn(endpoint::serve(dynamodb, Arc::new(table), keys.clone(), forever()));
-        let (ssm, ssm_at) = bind().await;
-        tokio::spawn(endpoint::serve(ssm, Arc::clone(&parameters), keys.clone(), forever()));
-        let (objects, objects_at) = bind().await;
-        let (access_key, secret_key) = (keys.access_key.clone(), keys.secret_key.clone());
-        tokio::spawn(s3::serve(objects, path("s3"), access_key, secret_key, forever()));
-        let mut gates = Vec::new();
-        for behind in [dynamodb_at, objects_at] {
-            let (listener, address) = bind().await;
-            tokio::spawn(gate::guard(listener, behind, Arc::clone(&gate)));
-            gates.push(address);
-        }
-        let variables = [
-            ("AWS_ENDPOINT_URL_DYNAMODB", format!("http://{}", gates[0])),
-            ("AWS_ENDPOINT_URL_S3", format!("http://{}", gates[1])),
-            ("AWS_ENDPOINT_URL_SSM", format!("http://{ssm_at}")),
-            ("AWS_ACCESS_KEY_ID", keys.access_key.clone()),
-            ("AWS_SECRET_ACCESS_KEY", keys.secret_key.clone()),
-            ("AWS_REGION", "us-east-1".to_owned()),
-            ("NIGHTKEEP_TABLE", NAME.to_owned()),
-            ("NIGHTKEEP_BUCKET", NAME.to_owned()),
-            ("NIGHTKEEP_PARAMETERS", "/nightkeep".to_owned()),
-            ("NIGHTKEEP_CACHE", path("cache").display().to_string()),
-            ("PATH", "/usr/bin:/bin".to_owned()),
-        ];
-        let environment = variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let ledger = Ledger::new(&shared(&keys, dynamodb_at), NAME);
-        let client = aws_sdk_s3::config::Builder::from(&shared(&keys, objects_at)).force_path_style(true);
-        let client = aws_sdk_s3::Client::from_conf(client.build());
-        if !path("s3").join(NAME).exists() {
-            client.create_bucket().bucket(NAME).send().await.expect("a bucket");
-        }
-        Self { folder, environment, objects: objects_at, client, parameters, ledger, gate }
+        aws.settings(&[("application", &description), ("settle-seconds", "0")]);
+        let ledger = Ledger::new(&aws.past(Service::DynamoDb), NAME);
+        let client = aws.objects();
+        Self { folder, client, aws, ledger }
     }
 
     /// The application's folder.
@@ -142,14 +89,37 @@ impl Alone {
         &self.ledger
     }
 
-    /// What stands between the agent and its endpoints.
-    pub fn gate(&self) -> &Gate {
-        &self.gate
+    /// Has the agent killed at its write `number`, counted from 1, before it is carried out.
+    pub fn kill_at(&self, number: usize) {
+        let seen = AtomicUsize::new(0);
+        self.aws.between.follow(move |call| {
+            let here = call.writes() && seen.fetch_add(1, SeqCst) + 1 == number;
+            if here { Verdict::Stop(Moment::Before) } else { Verdict::Pass }
+        });
+    }
+
+    /// Has every call refused whose name contains `text`, from now on.
+    pub fn refuse(&self, text: &str) {
+        let text = text.to_owned();
+        self.aws.between.follow(move |call| {
+            if call.name.contains(&text) { Verdict::Deny } else { Verdict::Pass }
+        });
+    }
+
+    /// Lets everything pass from now on.
+    pub fn let_pass(&self) {
+        self.aws.between.rest();
+    }
+
+    /// The names of the agent's writes since the last change of what happens to them.
+    pub fn writes(&self) -> Vec<String> {
+        let calls = self.aws.between.calls().into_iter();
+        calls.filter(Call::writes).map(|call| call.name).collect()
     }
 
     /// Sets a setting.
     pub fn set(&self, name: &str, value: &str) {
-        self.parameters.set(&format!("/nightkeep/{name}"), value).expect("setting a setting");
+        self.aws.settings(&[(name, value)]);
     }
 
     /// The objects of the repository in one of its folders, or in all of them: names and sizes.
@@ -213,7 +183,7 @@ impl Alone {
         let mut child = tokio::process::Command::new(program())
             .arg("agent")
             .env_clear()
-            .envs(&self.environment)
+            .envs(self.aws.environment(Who::Agent))
             .env("NIGHTKEEP_OPERATION", assignment.operation.to_string())
             .env("NIGHTKEEP_STAGE", assignment.stage.to_string())
             .env("NIGHTKEEP_ATTEMPT", assignment.attempt.to_string())
@@ -222,7 +192,11 @@ impl Alone {
             .kill_on_drop(true)
             .spawn()
             .expect("starting an agent");
-        self.gate.watch(child.id().expect("the agent's process"));
+        let agent = Pid::from_raw(child.id().expect("the agent's process").cast_signed());
+        self.aws.between.stop_by(move || {
+            // It may have ended by itself meanwhile.
+            let _ = agent.map(|agent| kill_process(agent, Signal::KILL));
+        });
         let output = child.stderr.take().expect("the agent's log");
         let reading = tokio::spawn(async move {
             let mut output = output;
@@ -300,27 +274,19 @@ impl Alone {
         }
     }
 
-    /// Runs restic on the repository.
+    /// Runs plain restic on the repository.
     pub async fn restic(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new("restic");
-        command.args(["--no-cache", "--no-lock"]).args(arguments).env_clear().envs(&self.environment);
-        command.env("HOME", "/nonexistent");
-        command.env("RESTIC_REPOSITORY", format!("s3:http://{}/{NAME}/repository", self.objects));
-        command.env("RESTIC_PASSWORD_FILE", self.folder.path().join("password"));
-        done(&mut command).await
+        self.aws.restic(arguments).await
     }
 
     /// Checks the whole repository, all data included, and returns what restic says.
     pub async fn check(&self) -> String {
-        let output = self.restic(&["check", "--read-data"]).await;
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(text.contains("no errors were found"), "{text}");
-        text + &String::from_utf8_lossy(&output.stderr)
+        self.aws.check().await
     }
 
     /// The snapshots: their ids and their tags.
     pub async fn snapshots(&self) -> BTreeMap<String, Vec<String>> {
-        let output = self.restic(&["snapshots", "--json"]).await;
+        let output = self.aws.restic(&["snapshots", "--json"]).await;
         let found: Value = serde_json::from_slice(&output.stdout).expect("restic's JSON");
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let tags = |snapshot: &Value| snapshot["tags"].as_array().into_iter().flatten().map(text).collect();
@@ -331,29 +297,12 @@ impl Alone {
     pub async fn restored<T>(&self, snapshot: &str, look: impl Fn(&Path) -> T) -> T {
         let target = tempfile::tempdir().expect("a temporary folder");
         let path = target.path().to_str().expect("a path in UTF-8");
-        self.restic(&["restore", snapshot, "--target", path]).await;
-        let output = self.restic(&["snapshots", "--json", snapshot]).await;
+        self.aws.restic(&["restore", snapshot, "--target", path]).await;
+        let output = self.aws.restic(&["snapshots", "--json", snapshot]).await;
         let found: Value = serde_json::from_slice(&output.stdout).expect("restic's JSON");
         let folder = found[0]["paths"][0].as_str().expect("the snapshot's folder");
         look(&target.path().join(folder.trim_start_matches('/')))
     }
-}
-
-/// Runs a command that has to succeed.
-async fn done(command: &mut Command) -> Output {
-    let output = command.output().await.expect("starting a command");
-    assert!(output.status.success(), "{command:?}: {output:?}");
-    output
-}
-
-fn shared(keys: &Keys, endpoint: SocketAddr) -> SdkConfig {
-    let credentials = Credentials::new(&keys.access_key, &keys.secret_key, None, None, "alone");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(format!("http://{endpoint}"))
-        .build()
 }
 
 /// What a task that was killed settles as.
@@ -393,10 +342,4 @@ fn entropy() -> [u8; 10] {
     let mut bytes = [0; 10];
     getrandom::fill(&mut bytes).expect("randomness");
     bytes
-}
-
-async fn bind() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a free port");
-    let address = listener.local_addr().expect("its address");
-    (listener, address)
 }

@@ -291,16 +291,20 @@ impl Console {
 
     /// The processes that work as agents of this console now.
     pub fn agents(&self) -> Vec<Pid> {
-        let marker = format!("NIGHTKEEP_TASK={}/ecs/tasks/", self.state_folder().display());
-        let processes = fs::read_dir("/proc").expect("/proc").flatten();
-        let pids =
-            processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
-        let ours = |pid: &Pid| {
-            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(marker.as_bytes()))
-        };
-        pids.filter(ours).collect()
+        agents(&self.state_folder().join("ecs"))
     }
+}
+
+/// The processes that work as agents of the cluster that is kept in `folder`.
+pub(crate) fn agents(folder: &Path) -> Vec<Pid> {
+    let marker = format!("NIGHTKEEP_TASK={}/tasks/", folder.display());
+    let processes = fs::read_dir("/proc").expect("/proc").flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
+    let ours = |pid: &Pid| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|byte| *byte == 0).any(|variable| variable.starts_with(marker.as_bytes()))
+    };
+    pids.filter(ours).collect()
 }
 
 impl Drop for Console {

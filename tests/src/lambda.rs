@@ -18,6 +18,7 @@ use axum::{
     routing::{get, post},
 };
 use jiff::Timestamp;
+use rustix::process::Pid;
 use tempfile::NamedTempFile;
 use tokio::{
     net::TcpListener,
@@ -53,6 +54,13 @@ impl Lambda {
 
     /// Starts it with variables of its own.
     pub async fn start_with(name: &str, console: &Console, variables: &[(&str, &str)]) -> Self {
+        let own = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let clock = console.clock_environment().into_iter().map(|(name, value)| (name.to_owned(), value));
+        Self::spawn(name, console.environment().into_iter().chain(clock).chain(own)).await
+    }
+
+    /// Starts the function of this name with an environment.
+    pub(crate) async fn spawn(name: &str, environment: impl IntoIterator<Item = (String, String)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("the port");
         let (events, receiver) = mpsc::channel(16);
@@ -65,13 +73,11 @@ impl Lambda {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let out = NamedTempFile::new().expect("a file for its output");
         let process = Command::new(program().with_file_name(name))
-            .envs(console.environment())
-            .envs(console.clock_environment())
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128")
-            .envs(variables.iter().copied())
+            .envs(environment)
             .stdin(Stdio::null())
             .stdout(out.reopen().expect("its output"))
             .spawn()
@@ -84,6 +90,11 @@ impl Lambda {
         let (answer, outcome) = oneshot::channel();
         self.events.send((event.to_owned(), answer)).await.expect("a function that takes events");
         tokio::time::timeout(DEADLINE, outcome).await.expect("an answer in time").expect("an answer")
+    }
+
+    /// Its process.
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_child(&self.process)
     }
 
     /// Waits for its end, which has to be a failure.

@@ -4,13 +4,15 @@
 #![expect(clippy::panic, clippy::expect_used, reason = "a story that cannot go on has failed")]
 
 pub mod alone;
+mod aws;
+pub mod between;
 pub mod clock;
 pub mod console;
 pub mod endpoints;
 pub mod files;
-pub mod gate;
 pub mod issuer;
 pub mod lambda;
+pub mod machine;
 pub mod postgres;
 pub mod restic;
 mod secrets;

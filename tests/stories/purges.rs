@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
-    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
 };
 
 use jiff::Timestamp;
@@ -129,9 +129,9 @@ async fn a_purge_that_is_killed_at_any_of_its_writes_harms_nothing_and_the_next_
     let tags = prepared.snapshots().await;
     let reference = prepared.copy().await;
     purged(&reference.purge().await);
-    let writes = reference.gate().seen();
+    let writes = reference.writes();
     for kind in [
-        "POST transactwriteitems",
+        "TransactWriteItems",
         "DELETE /nightkeep/repository/snapshots/",
         "PUT /nightkeep/repository/data/",
         "PUT /nightkeep/repository/index/",
@@ -142,12 +142,12 @@ async fn a_purge_that_is_killed_at_any_of_its_writes_harms_nothing_and_the_next_
     }
     let bytes = reference.bytes().await;
 
-    let next = AtomicU64::new(1);
+    let next = AtomicUsize::new(1);
     let cut = || async {
         loop {
             let number = next.fetch_add(1, SeqCst);
             let alone = prepared.copy().await;
-            alone.gate().kill_at(number);
+            alone.kill_at(number);
             let assignment = alone.begin_purge(0).await;
             let ended = alone.agent(assignment).await;
             if ended.status.success() {
@@ -159,7 +159,7 @@ async fn a_purge_that_is_killed_at_any_of_its_writes_harms_nothing_and_the_next_
             let marked = alone.records().await.into_iter().filter(|record| record.expired);
             assert!(marked.into_iter().all(|record| !kept.contains(&record.id)), "killed at {number}");
             // The next night.
-            alone.gate().kill_at(0);
+            alone.let_pass();
             purged(&alone.purge().await);
             assert_only(&alone, &kept).await;
             let now = alone.bytes().await;
@@ -168,7 +168,7 @@ async fn a_purge_that_is_killed_at_any_of_its_writes_harms_nothing_and_the_next_
     };
     let (one, other) = tokio::join!(cut(), cut());
     // A write of progress comes when it comes.
-    assert!(one.min(other) + 1 >= writes.len() as u64, "{one} and {other} of {}", writes.len());
+    assert!(one.min(other) + 1 >= writes.len(), "{one} and {other} of {}", writes.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -176,7 +176,7 @@ async fn s19_a_refused_deletion_leaves_the_row_and_the_next_night_removes_both()
     let (alone, kept) = many_ages().await;
     let tags = alone.snapshots().await;
     for refused in ["repository/snapshots", "repository/index", "repository/data"] {
-        alone.gate().refuse(Some(&format!("DELETE /nightkeep/{refused}")));
+        alone.refuse(&format!("DELETE /nightkeep/{refused}"));
         let ended = alone.purge().await;
         let Some(Report::Failed { cause: Cause::StorageRefused { doing, why } }) = &ended.report else {
             panic!("{refused}: {ended:?}")
@@ -185,7 +185,7 @@ async fn s19_a_refused_deletion_leaves_the_row_and_the_next_night_removes_both()
         assert_eq!(alone.records().await.len(), 5, "every row is there");
         assert_consistent(&alone, &tags).await;
     }
-    alone.gate().refuse(None);
+    alone.let_pass();
     assert_eq!(purged(&alone.purge().await).records, 2);
     assert_only(&alone, &kept).await;
 }
@@ -329,7 +329,7 @@ async fn rows_stay_when_the_repository_that_they_name_is_not_to_be_found() {
 async fn what_a_purge_has_marked_cannot_be_restored_and_goes_whatever_the_retention_is_then() {
     let (alone, kept) = many_ages().await;
     // The claim, the marks, and perhaps a progress come first.
-    alone.gate().kill_at(4);
+    alone.kill_at(4);
     let assignment = alone.begin_purge(0).await;
     assert_eq!(alone.agent(assignment).await.report, None);
     alone.settle(&vanished()).await;
@@ -353,7 +353,7 @@ async fn what_a_purge_has_marked_cannot_be_restored_and_goes_whatever_the_retent
     assert_eq!(alone.ledger().begin(&beginning).await.unwrap(), Begin::NotRestorable);
 
     alone.set("retention-days", "3650");
-    alone.gate().kill_at(0);
+    alone.let_pass();
     assert_eq!(purged(&alone.purge().await).records, 2);
     assert_only(&alone, &kept).await;
 }

@@ -1,0 +1,101 @@
+//! Every part of the system, stopped before and after every call that leaves it, in every kind of
+//! operation. Not sampled: the calls are counted as they come, until an operation has no further one.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+};
+
+use nightkeep_domain::operation::Kind;
+use nightkeep_tests::{
+    between::{Call, Moment, Verdict, Who},
+    machine::{Machine, Victim},
+};
+
+use crate::{
+    long,
+    prepared::{AT_ONCE, Endings, KINDS, prepared},
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s01_s02_s08_the_worker_is_stopped_at_every_call() {
+    points(Victim::Worker).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s01_s15_the_agent_is_stopped_at_every_call() {
+    points(Victim::Agent).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s01_s02_s08_s15_everything_is_stopped_at_every_call() {
+    points(Victim::All).await;
+}
+
+/// Stops `victim` at each call of each kind of operation, before and after it.
+async fn points(victim: Victim) {
+    let prepared = Arc::new(prepared().await);
+    let mut all = 0;
+    for kind in KINDS {
+        let endings = Arc::new(Endings::of(&prepared, kind).await);
+        for moment in [Moment::Before, Moment::After] {
+            let next = Arc::new(AtomicUsize::new(1));
+            let stopping = (0..AT_ONCE).map(|_| {
+                let (prepared, endings, next) = (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
+                tokio::spawn(async move {
+                    loop {
+                        let number = next.fetch_add(1, SeqCst);
+                        if !stopped(&prepared, &endings, kind, victim, moment, number).await {
+                            return number - 1;
+                        }
+                    }
+                })
+            });
+            let mut points = usize::MAX;
+            for one in stopping.collect::<Vec<_>>() {
+                points = points.min(one.await.unwrap());
+            }
+            println!("{kind:?}, {victim:?} stopped {moment:?} a call: {points} points");
+            all += points;
+        }
+    }
+    println!("{victim:?}: {all} points");
+    assert!(all > 100, "there are calls to stop at");
+}
+
+/// Stops `victim` at its call `number`, and looks at the ending. Whether it came to that call.
+async fn stopped(
+    prepared: &Machine,
+    endings: &Endings,
+    kind: Kind,
+    victim: Victim,
+    moment: Moment,
+    number: usize,
+) -> bool {
+    let mut machine = prepared.copy().await;
+    let fired = Arc::new(AtomicBool::new(false));
+    machine.stops(victim);
+    let here = move |call: &Call| match victim {
+        Victim::Worker => call.who == Who::Worker && call.number == number,
+        Victim::Agent => call.who == Who::Agent && call.number == number,
+        Victim::All => call.of_all == number,
+    };
+    let stopping = Arc::clone(&fired);
+    machine.between().follow(move |call| {
+        let here = here(call) && !stopping.swap(true, SeqCst);
+        if here { Verdict::Stop(moment) } else { Verdict::Pass }
+    });
+    let where_to = || format!("{kind:?}, {victim:?} stopped {moment:?} its call {number}");
+    let begun = machine.begin(kind).await.is_some_and(|status| status.is_success());
+    machine.settled().await;
+    let ending = machine.ending().await;
+    // A request that was not answered may have begun nothing.
+    if begun || ending != endings.before {
+        endings.expect(&ending, &where_to());
+    }
+    // It takes longer than all the rest.
+    if long() || victim == Victim::Agent && number % 3 == 0 {
+        machine.check().await;
+    }
+    fired.load(SeqCst)
+}
