@@ -6,9 +6,10 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
 };
 
-use nightkeep_domain::operation::Kind;
+use nightkeep_domain::{operation::Kind, record::Status};
 use nightkeep_tests::{
-    between::{Call, Fault, Verdict, Who},
+    chance::Chance,
+    between::{Call, Fault, Verdict},
     machine::Machine,
 };
 
@@ -89,32 +90,65 @@ async fn disturbed(
     fired.load(SeqCst)
 }
 
-/// A rule by which every call of these meets the fault when it is made for the first time, and passes when
-/// it is made again.
-fn every_other(fault: Fault, whose: fn(Who) -> bool) -> impl Fn(&Call) -> Verdict + Send + Sync {
-    let met = AtomicUsize::new(0);
-    move |call| {
-        let here = whose(call.who) && met.fetch_add(1, SeqCst).is_multiple_of(2);
-        if here { Verdict::Meet(fault) } else { Verdict::Pass }
-    }
-}
+/// How many operations are disturbed at random.
+const ROUNDS: u64 = 30;
+
+/// One call of so many meets a fault.
+const ONE_IN: u64 = 8;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_second_call_meets_the_same_fault() {
+async fn faults_at_random() {
+    let chance = Chance::seeded();
     let prepared = Arc::new(prepared().await);
+    let mut of_kinds = Vec::new();
     for kind in KINDS {
-        let endings = Endings::of(&prepared, kind).await;
-        for fault in Fault::ALL {
-            let mut machine = prepared.copy().await;
-            machine.begin(kind).await.unwrap();
-            machine.between().follow(every_other(fault, |who| who != Who::Api));
-            machine.settled().await;
-            let met = machine.between().calls().len().div_ceil(2);
-            machine.between().rest();
-            let ending = machine.ending().await;
-            let told = format!("{kind:?}: every second call met {fault:?}\n{}", machine.log());
-            endings.expect_or_failed(&ending, &told);
-            println!("{kind:?}: {met} times {fault:?}, {}", if ending == endings.good { "as ever" } else { "FAILED" });
-        }
+        of_kinds.push((kind, Endings::of(&prepared, kind).await));
     }
+    let of_kinds = Arc::new(of_kinds);
+    let rounds = if long() { 10 * ROUNDS } else { ROUNDS };
+    let next = Arc::new(AtomicUsize::new(0));
+    let disturbing = (0..AT_ONCE).map(|_| {
+        let (prepared, of_kinds, next) = (Arc::clone(&prepared), Arc::clone(&of_kinds), Arc::clone(&next));
+        tokio::spawn(async move {
+            let (mut met, mut failed) = (0, 0);
+            loop {
+                let round = next.fetch_add(1, SeqCst);
+                if round as u64 >= rounds {
+                    return (met, failed);
+                }
+                let (kind, endings) = &of_kinds[round % of_kinds.len()];
+                let mut machine = prepared.copy().await;
+                machine.begin(*kind).await.unwrap();
+                let fault = move |call: &Call| {
+                    let place = [round as u64, call.of_all as u64];
+                    let fault = chance.one_of(&Fault::ALL, &[place[0], place[1], 0]);
+                    (chance.below(ONE_IN, &place) == 0).then_some(*fault)
+                };
+                machine.between().follow(move |call| fault(call).map_or(Verdict::Pass, Verdict::Meet));
+                machine.settled().await;
+                let calls = machine.between().calls();
+                let met_now: Vec<String> = calls
+                    .iter()
+                    .filter_map(|call| fault(call).map(|fault| format!("{call:?} met {fault:?}")))
+                    .collect();
+                machine.between().rest();
+                let ending = machine.ending().await;
+                let told = format!("{chance:?}, round {round}, {kind:?}\n{}\n{}", met_now.join("\n"), machine.log());
+                endings.expect_or_failed(&ending, &told);
+                met += met_now.len();
+                failed += usize::from(ending != endings.good);
+                // What was left of a failure does not stop what comes after.
+                machine.begin(Kind::Backup).await.unwrap();
+                machine.settled().await;
+                assert_eq!(machine.ending().await.records[0].2, Status::Success, "{told}");
+                machine.check().await;
+            }
+        })
+    });
+    let (mut met, mut failed) = (0, 0);
+    for one in disturbing.collect::<Vec<_>>() {
+        let (of_one, failed_of_one) = one.await.unwrap();
+        (met, failed) = (met + of_one, failed + failed_of_one);
+    }
+    println!("{rounds} operations, {met} faults at random, {failed} operations failed and said why");
 }

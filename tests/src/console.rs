@@ -293,11 +293,21 @@ impl Console {
     pub fn agents(&self) -> Vec<Pid> {
         agents(&self.state_folder().join("ecs"))
     }
+
+    /// The processes of the application's services now.
+    pub fn services(&self) -> Vec<Pid> {
+        marked(&self.state_folder().join("ecs/services"))
+    }
 }
 
 /// The processes that work as agents of the cluster that is kept in `folder`.
 pub(crate) fn agents(folder: &Path) -> Vec<Pid> {
-    let marker = format!("NIGHTKEEP_TASK={}/tasks/", folder.display());
+    marked(&folder.join("tasks"))
+}
+
+/// The processes of tasks whose mark is in `folder`.
+fn marked(folder: &Path) -> Vec<Pid> {
+    let marker = format!("NIGHTKEEP_TASK={}/", folder.display());
     let processes = fs::read_dir("/proc").expect("/proc").flatten();
     let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok().and_then(Pid::from_raw));
     let ours = |pid: &Pid| {

@@ -6,6 +6,7 @@
 pub mod alone;
 mod aws;
 pub mod between;
+pub mod chance;
 pub mod clock;
 pub mod console;
 pub mod endpoints;

@@ -89,6 +89,8 @@ pub struct Ending {
     pub records: Vec<(RecordKind, Trigger, Status, Option<bool>, Option<String>)>,
     /// The activities, newest first.
     pub activities: Vec<(ActivityKind, Status)>,
+    /// Snapshots and source archives that nothing names.
+    pub unnamed: Vec<String>,
     /// The application's folder.
     pub tree: BTreeMap<Vec<u8>, String>,
     /// What its database holds.
@@ -282,7 +284,7 @@ impl Machine {
         *self = next;
     }
 
-    /// How everything stands; and nothing may be left of what is over.
+    /// How everything stands; and no process may be left of what is over.
     pub async fn ending(&self) -> Ending {
         let state = self.ledger.state().await.expect("the state");
         assert_eq!(state.operation, None, "no operation is left");
@@ -290,14 +292,21 @@ impl Machine {
         let folder = life(self.root.path(), self.lives).join("ecs");
         crate::until("no agent is left", || async { agents(&folder).is_empty().then_some(()) }).await;
         let records = self.ledger.records(None, 100).await.expect("the records").records;
-        let named = records.iter().flat_map(|record| &record.snapshots);
-        let named: BTreeSet<String> = named.map(|snapshot| snapshot.id.clone()).collect();
-        assert_eq!(self.listed("repository/snapshots/").await, named, "what records name is all there is");
         let activities = self.ledger.activities(None, 100).await.expect("the activities").activities;
-        let archives = activities.iter().filter_map(|activity| activity.source_archive.as_ref());
-        let archives: BTreeSet<String> =
-            archives.filter_map(|archive| archive.key.rsplit('/').next().map(str::to_owned)).collect();
-        assert_eq!(self.listed("source-archives/").await, archives, "and so are source archives");
+        let mut unnamed = self.listed("repository/snapshots/").await;
+        for record in &records {
+            for snapshot in &record.snapshots {
+                // What has expired cannot be restored, and goes before its record does.
+                let there = unnamed.remove(&snapshot.id) || !record.restorable();
+                assert!(there, "{} is named by {record:#?}, but not there", snapshot.id);
+            }
+        }
+        let mut archives = self.listed("source-archives/").await;
+        for archive in activities.iter().filter_map(|activity| activity.source_archive.as_ref()) {
+            let name = archive.key.rsplit('/').next().unwrap_or_default();
+            assert!(archives.remove(name), "{name} is named, but not there");
+        }
+        unnamed.append(&mut archives);
         let ended = |record: &Record| {
             let code = record.failure.as_ref().map(|failure| failure.code.to_string());
             (record.kind, record.trigger, record.status, record.put_back, code)
@@ -305,6 +314,7 @@ impl Machine {
         Ending {
             records: records.iter().map(ended).collect(),
             activities: activities.iter().map(|activity| (activity.kind, activity.status)).collect(),
+            unnamed: unnamed.into_iter().collect(),
             tree: portrait(&self.tree()),
             book: fs::read_to_string(self.root.path().join("book")).unwrap_or_default(),
         }

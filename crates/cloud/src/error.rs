@@ -85,6 +85,8 @@ impl Error {
                     | "SlowDown",
                 ),
             ) => Kind::Throttled,
+            // The next call has new ones.
+            (_, Some("ExpiredTokenException" | "ExpiredToken" | "RequestExpired")) => Kind::Unavailable,
             (SdkError::ServiceError(context), _) if context.raw().status().is_client_error() => Kind::Denied,
             (SdkError::ConstructionFailure(_), _) => Kind::Denied,
             _ => Kind::Unavailable,
