@@ -95,9 +95,11 @@ async fn request(siege: &Siege, place: &[u64]) -> Option<StatusCode> {
     }
     let any = siege.chance.one_of(records, place);
     if chosen == 9 {
-        let path = format!("/api/records/{}/notes", any["id"].as_str()?);
-        let body = json!({ "notes": format!("edited: {place:?}"), "notes_version": any["notes_version"] });
-        return Some(siege.client.put(siege.url(&path).await).json(&body).send().await.ok()?.status());
+        let path = format!("/api/records/{}", any["id"].as_str()?);
+        let request = siege.client.patch(siege.url(&path).await);
+        let request = request.header("if-match", format!("\"{}\"", any["notes_version"]));
+        let body = json!({ "notes": format!("edited: {place:?}") });
+        return Some(request.json(&body).send().await.ok()?.status());
     }
     let (action, record) = match chosen {
         5 => ("restart", None),
