@@ -46,11 +46,16 @@ pub(crate) async fn write(siege: Arc<Siege>) -> u64 {
         }
         sleep(Duration::from_millis(50 + siege.chance.below(400, &[1, number]))).await;
         let message = "a word ".repeat(1 + usize::try_from(siege.chance.below(100, &[2, number])).unwrap());
-        let entry = [("name", format!("Guest {number}")), ("message", message)];
-        let answer = siege.client.post(&siege.guest_book).form(&entry).send().await;
-        signed += u64::from(answer.is_ok_and(|answer| answer.status().is_success()));
+        signed += u64::from(sign(&siege, &message).await);
     }
     signed
+}
+
+/// Signs the guest book. Whether it took the entry.
+pub(crate) async fn sign(siege: &Siege, message: &str) -> bool {
+    let entry = [("name", "A guest"), ("message", message)];
+    let answer = siege.client.post(&siege.guest_book).form(&entry).send().await;
+    answer.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// Asks for anything, for as long as the siege lasts.

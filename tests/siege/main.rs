@@ -68,6 +68,11 @@ async fn nothing_is_lost_in_a_long_siege() {
         ends: Instant::now() + Duration::from_secs_f64(60.0 * minutes),
     });
 
+    // The guest book makes its table with the first entry.
+    nightkeep_tests::until("the guest book takes an entry", || async {
+        attackers::sign(&siege, "the first").await.then_some(())
+    })
+    .await;
     let witness = tokio::spawn(witness::watch(Arc::clone(&siege)));
     let writer = tokio::spawn(attackers::write(Arc::clone(&siege)));
     let clients = (0..3).map(|number| tokio::spawn(attackers::ask(Arc::clone(&siege), number)));

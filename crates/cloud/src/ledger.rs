@@ -377,6 +377,16 @@ fn to_item(pk: &str, sk: &str, value: &impl Serialize) -> Result<Item, Error> {
     Ok(item)
 }
 
+/// What of several items is understood. One that is not, because another version wrote it or somebody by
+/// hand, must not hide the others: it is logged and left out.
+fn understood<T: DeserializeOwned>(items: Vec<Item>, what: &str) -> impl Iterator<Item = T> {
+    items.into_iter().filter_map(move |item| {
+        let name = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned().unwrap_or_default();
+        let read = from_item(item, &format!("{what} {name}"));
+        read.inspect_err(|error| tracing::error!("{error}; it is left out")).ok()
+    })
+}
+
 fn from_item<T: DeserializeOwned>(item: Item, what: &str) -> Result<T, Error> {
     serde_dynamo::from_item(item)
         .map_err(|error| Error::corrupt(format!("reading {what} from the table"), error))

@@ -175,7 +175,33 @@ impl Application {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    const DESCRIPTION: &str = "name = \"Guest book\"\nsource_code = \"/srv/code\"\n\
+        [[source]]\nname = \"uploads\"\ndirectory = \"/srv/app\"\n\
+        [[source]]\nname = \"database\"\ndump = [\"pg_dump\"]\nload = [\"psql\"]\n\
+        [[service]]\nname = \"web\"\ncommand = [\"serve\"]\nport = 80\n";
+
+    proptest! {
+        /// A description that was cut, torn or written over is read, or refused with a reason. What is read
+        /// has what everything else relies on.
+        #[test]
+        fn any_text_is_a_description_or_refused(from in 0..DESCRIPTION.len(), length in 0_usize..40, put in "\\PC{0,20}|[\\[\\]=\"{}\\n a-z0-9./]{0,30}") {
+            let from = (0..=from).rev().find(|at| DESCRIPTION.is_char_boundary(*at)).unwrap_or(0);
+            let rest = DESCRIPTION.get(from + length..).unwrap_or_default();
+            match Application::parse(&format!("{}{put}{rest}", &DESCRIPTION[..from])) {
+                Ok(application) => {
+                    prop_assert!(!application.name.trim().is_empty() && !application.sources.is_empty());
+                    let names: std::collections::BTreeSet<_> =
+                        application.sources.iter().map(|source| &source.name).collect();
+                    prop_assert_eq!(names.len(), application.sources.len());
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
 
     #[test]
     fn a_description_names_its_sources() {

@@ -214,7 +214,28 @@ fn cut(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        /// Whatever somebody types: it is taken, or it is refused, said why, and nothing has changed.
+        #[test]
+        fn any_value_is_taken_or_refused(name in proptest::sample::select(&NAMES[..]), value in "\\PC{0,40}|[0-9:/_A-Za-z -]{0,20}|-?[0-9]{1,30}") {
+            let mut settings = Settings::default();
+            match settings.set(name, &value) {
+                Ok(()) => {
+                    let mut again = settings.clone();
+                    prop_assert_eq!(again.set(name, &value), Ok(()));
+                    prop_assert_eq!(again, settings);
+                }
+                Err(expected) => {
+                    prop_assert!(!expected.is_empty());
+                    prop_assert_eq!(settings, Settings::default());
+                }
+            }
+        }
+    }
 
     fn parsed(name: &str, value: &str, earlier: &[&str]) -> (Settings, Vec<WrongSetting>) {
         let values = BTreeMap::from([(name.to_owned(), value.to_owned())]);

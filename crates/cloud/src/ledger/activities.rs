@@ -37,8 +37,7 @@ impl Ledger {
     /// # Errors
     /// If the table cannot be read.
     pub async fn activities(&self, before: Option<RecordId>, limit: usize) -> Result<ActivityPage, Error> {
-        let (activities, more) = self.page::<Activity>("activity", before, limit).await?;
-        let next = if more { activities.last().map(|activity| activity.id) } else { None };
+        let (activities, next) = self.page::<Activity>("activity", before, limit).await?;
         Ok(ActivityPage { activities, next })
     }
 }

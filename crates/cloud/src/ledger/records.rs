@@ -5,7 +5,7 @@ use nightkeep_domain::{actor::Actor, identifier::RecordId, notes::Notes, record:
 
 use serde::de::DeserializeOwned;
 
-use super::{Ledger, from_item, key, number, pause, text, to_value};
+use super::{Ledger, from_item, key, number, pause, text, to_value, understood};
 use crate::{Error, Kind};
 
 /// Records, newest first.
@@ -51,20 +51,20 @@ impl Ledger {
     /// # Errors
     /// If the table cannot be read.
     pub async fn records(&self, before: Option<RecordId>, limit: usize) -> Result<Page, Error> {
-        let (mut records, more) = self.page::<Record>("record", before, limit).await?;
+        let (mut records, next) = self.page::<Record>("record", before, limit).await?;
         // Many records with long histories would make a long answer that nobody has asked for.
         records.iter_mut().for_each(|record| record.notes_history.clear());
-        let next = if more { records.last().map(|record| record.id) } else { None };
         Ok(Page { records, next })
     }
 
-    /// At most `limit` of what is kept under `pk`, newest first, and whether there is more.
+    /// At most `limit` of what is kept under `pk`, newest first, and where the next page begins if there is
+    /// one.
     pub(super) async fn page<T: DeserializeOwned>(
         &self,
         pk: &str,
         before: Option<RecordId>,
         limit: usize,
-    ) -> Result<(Vec<T>, bool), Error> {
+    ) -> Result<(Vec<T>, Option<RecordId>), Error> {
         let doing = format!("listing what is kept under {pk}");
         let mut items = Vec::new();
         let mut start = None;
@@ -96,11 +96,8 @@ impl Ledger {
         }
         let more = items.len() > limit;
         items.truncate(limit);
-        let found = items
-            .into_iter()
-            .map(|item| from_item(item, &format!("one of {pk}")))
-            .collect::<Result<_, _>>()?;
-        Ok((found, more))
+        let last = items.last().and_then(|item| item.get("sk")?.as_s().ok()?.parse().ok());
+        Ok((understood(items, pk).collect(), last.filter(|_| more)))
     }
 
     /// Replaces a record's notes, keeps what they were, and touches nothing else, whatever the record's

@@ -7,7 +7,7 @@ use nightkeep_domain::{
     retention::{Retention, counts},
 };
 
-use super::{Ledger, from_item, text};
+use super::{Ledger, text, understood};
 use crate::Error;
 
 impl Ledger {
@@ -52,9 +52,7 @@ impl Ledger {
                 .send()
                 .await
                 .map_err(|error| Error::of(doing, error))?;
-            for item in answer.items.unwrap_or_default() {
-                found.push(from_item(item, "one of record")?);
-            }
+            found.extend(understood(answer.items.unwrap_or_default(), "record"));
             start = answer.last_evaluated_key;
             if start.is_none() {
                 break;

@@ -13,6 +13,7 @@ use std::{
 };
 
 use nightkeep_domain::cause::Cause;
+use proptest::{collection::vec, prelude::*, test_runner::Config};
 use rustic_core::{
     TreeId,
     repofile::{Metadata, Node, NodeType, SnapshotFile},
@@ -218,4 +219,50 @@ fn whatever_somebody_does_all_the_time_nothing_outside_is_written_or_removed() {
     other.join().unwrap();
     world.restore(&snapshot);
     assert_same(&before, &portrait(&outside));
+}
+
+/// What somebody may have forged: a name, what it is, and what it leads to.
+fn entry() -> impl Strategy<Value = (String, u8, String)> {
+    let names = ["[a-c./\\\\\u{0}]{0,6}", "(\\.\\./){1,4}outside", "/[a-c]{1,3}", "[a-c]{1,2}"];
+    let [any, up, absolute, plain] = names;
+    let name = prop_oneof![any, up, absolute, plain];
+    (name, 0..4_u8, prop_oneof![Just("../../outside".to_owned()), Just("/".to_owned()), "[a-c./]{1,8}"])
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 40, ..Config::default() })]
+
+    /// Whatever a forged snapshot names, at any depth: nothing outside the source's folder changes.
+    #[test]
+    fn whatever_a_snapshot_names_nothing_outside_is_written(entries in vec(entry(), 1..6), deep in vec(entry(), 0..4)) {
+        let world = World::new();
+        let node_of = |(name, kind, target): (String, u8, String)| match kind {
+            0 => node(&name, NodeType::File),
+            1 => folder(&name, world.put_tree(vec![node("inner", NodeType::File)])),
+            2 => node(&name, NodeType::Symlink { linktarget: target, linktarget_raw: None }),
+            _ => node(&name, NodeType::Fifo),
+        };
+        let deep = deep.into_iter().map(&node_of).collect();
+        let mut nodes: Vec<Node> = entries.into_iter().map(&node_of).collect();
+        nodes.push(folder("a", world.put_tree(deep)));
+        fs::write(world.path("file"), "content").unwrap();
+        let outside = world.folder.path().join("outside");
+        fs::create_dir(&outside).unwrap();
+        fs::write(outside.join("precious"), "precious").unwrap();
+        let mut snapshot = world.back_up();
+        let mut tree = world.put_tree(nodes);
+        for name in world.root.iter().skip(1).collect::<Vec<_>>().into_iter().rev() {
+            tree = world.put_tree(vec![folder(name.to_str().unwrap(), tree)]);
+        }
+        snapshot.tree = tree;
+        let around = || {
+            let all = portrait(world.folder.path());
+            let root = world.root.strip_prefix(world.folder.path()).unwrap().to_str().unwrap().as_bytes().to_vec();
+            all.into_iter().filter(|(path, _)| !path.starts_with(&root)).collect::<std::collections::BTreeMap<_, _>>()
+        };
+        let before = around();
+        // It may be refused, or there may be nothing wrong with it.
+        let _ = world.restore_with(&snapshot);
+        prop_assert_eq!(before, around());
+    }
 }
