@@ -41,7 +41,8 @@ async fn points(victim: Victim) {
         for moment in [Moment::Before, Moment::After] {
             let next = Arc::new(AtomicUsize::new(1));
             let stopping = (0..AT_ONCE).map(|_| {
-                let (prepared, endings, next) = (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
+                let (prepared, endings, next) =
+                    (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
                 tokio::spawn(async move {
                     loop {
                         let number = next.fetch_add(1, SeqCst);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a story that cannot go on has failed")]
 
 mod crash_points;
+mod hostile;
 mod network;
 mod prepared;
 

@@ -8,8 +8,8 @@ use std::sync::{
 
 use nightkeep_domain::{operation::Kind, record::Status};
 use nightkeep_tests::{
-    chance::Chance,
     between::{Call, Fault, Verdict},
+    chance::Chance,
     machine::Machine,
 };
 
@@ -30,7 +30,8 @@ async fn s23_each_call_meets_a_fault() {
             let fault = move |number: usize| Fault::ALL[(number + position + turn) % Fault::ALL.len()];
             let next = Arc::new(AtomicUsize::new(1));
             let disturbing = (0..AT_ONCE).map(|_| {
-                let (prepared, endings, next) = (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
+                let (prepared, endings, next) =
+                    (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
                 tokio::spawn(async move {
                     loop {
                         let number = next.fetch_add(1, SeqCst);
@@ -52,13 +53,7 @@ async fn s23_each_call_meets_a_fault() {
 }
 
 /// Has the call `number` meet a fault, and looks at the ending. Whether it came to that call.
-async fn disturbed(
-    prepared: &Machine,
-    endings: &Endings,
-    kind: Kind,
-    number: usize,
-    fault: Fault,
-) -> bool {
+async fn disturbed(prepared: &Machine, endings: &Endings, kind: Kind, number: usize, fault: Fault) -> bool {
     let mut machine = prepared.copy().await;
     let fired = Arc::new(AtomicBool::new(false));
     let meeting = Arc::clone(&fired);
@@ -72,7 +67,8 @@ async fn disturbed(
     machine.settled().await;
     let ending = machine.ending().await;
     let met = met.or_else(|| machine.between().calls().into_iter().find(|call| call.of_all == number));
-    let told = format!("{kind:?}: call {number}, {met:?}, met {fault:?}; begun: {begun:?}\n{}", machine.log());
+    let told =
+        format!("{kind:?}: call {number}, {met:?}, met {fault:?}; begun: {begun:?}\n{}", machine.log());
     if at_first {
         // The api says what has happened: begun, or not.
         let answered = begun.is_some_and(|status| status.is_success());
@@ -133,7 +129,8 @@ async fn faults_at_random() {
                     .collect();
                 machine.between().rest();
                 let ending = machine.ending().await;
-                let told = format!("{chance:?}, round {round}, {kind:?}\n{}\n{}", met_now.join("\n"), machine.log());
+                let told =
+                    format!("{chance:?}, round {round}, {kind:?}\n{}\n{}", met_now.join("\n"), machine.log());
                 endings.expect_or_failed(&ending, &told);
                 met += met_now.len();
                 failed += usize::from(ending != endings.good);

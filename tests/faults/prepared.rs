@@ -90,7 +90,8 @@ impl Endings {
         }
         let why = format!("{disturbed}\nended as\n{ending:#?}\nafter\n{:#?}", self.before);
         let records = ending.records.iter().filter(|record| !self.before.records.contains(record));
-        let activities = ending.activities.iter().filter(|activity| !self.before.activities.contains(activity));
+        let activities =
+            ending.activities.iter().filter(|activity| !self.before.activities.contains(activity));
         let failed = records.map(|record| (record.2, record.4.is_some()));
         let failed = failed.chain(activities.map(|activity| (activity.1, true)));
         let newest = failed.clone().next();

@@ -62,7 +62,8 @@ async fn look(url: String, number: usize, mut stopped: watch::Receiver<()>) -> V
     tokio::time::sleep(ASKS_EVERY * u32::try_from(number).unwrap() / u32::try_from(PAGES).unwrap()).await;
     for path in LOADED.iter().chain(std::iter::repeat(&"/api/state")) {
         let began = Instant::now();
-        let answer = client.get(format!("{url}{path}")).header(header::ACCEPT_ENCODING, "br").send().await.unwrap();
+        let answer =
+            client.get(format!("{url}{path}")).header(header::ACCEPT_ENCODING, "br").send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "page {number}: {path}");
         answer.bytes().await.unwrap();
         answers.push(began.elapsed());

@@ -1,10 +1,6 @@
 //! Who looks at the application while nobody may write to it, and remembers what each backup has to hold.
 
-use std::{
-    collections::BTreeMap,
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use nightkeep_tests::files::portrait;
 use serde_json::Value;
@@ -51,7 +47,9 @@ pub(crate) async fn watch(siege: Arc<Siege>) -> Seen {
             let data = look(&siege).await;
             // What was seen while the stage went on is what the stage had before it, or has left.
             let after = state(&siege).await;
-            if after.is_some_and(|after| after["operation"]["id"] == before["operation"]["id"] && self::stage(&after) == Some(stage)) {
+            if after.is_some_and(|after| {
+                after["operation"]["id"] == before["operation"]["id"] && self::stage(&after) == Some(stage)
+            }) {
                 let record = before["operation"]["record_id"].as_str().unwrap().to_owned();
                 match stage {
                     Stage::Backup => seen.backed_up.insert(record, data),
@@ -78,7 +76,9 @@ fn stage(state: &Value) -> Option<Stage> {
     match (current["name"].as_str()?, operation["kind"].as_str()?) {
         // There is progress once the agent has waited for the last writes to end.
         ("backup", _) if !operation["progress"].is_null() => Some(Stage::Backup),
-        ("redeploy", "restore") if stages.iter().all(|stage| stage["state"] != "failed") => Some(Stage::Redeploy),
+        ("redeploy", "restore") if stages.iter().all(|stage| stage["state"] != "failed") => {
+            Some(Stage::Redeploy)
+        }
         _ => None,
     }
 }

@@ -101,9 +101,11 @@ impl Alone {
     /// Has every call refused whose name contains `text`, from now on.
     pub fn refuse(&self, text: &str) {
         let text = text.to_owned();
-        self.aws.between.follow(move |call| {
-            if call.name.contains(&text) { Verdict::Deny } else { Verdict::Pass }
-        });
+        self.aws.between.follow(
+            move |call| {
+                if call.name.contains(&text) { Verdict::Deny } else { Verdict::Pass }
+            },
+        );
     }
 
     /// Lets everything pass from now on.

@@ -86,7 +86,9 @@ impl Aws {
         let mut take = |service| listeners.remove(&service).expect("each listener is served once");
         let forever = std::future::pending::<()>;
         let (dynamodb, of_table) = (take(Service::DynamoDb), keys.clone());
-        serving.spawn(async move { served(endpoint::serve(dynamodb, Arc::new(table), of_table, forever()).await) });
+        serving.spawn(async move {
+            served(endpoint::serve(dynamodb, Arc::new(table), of_table, forever()).await)
+        });
         let (ssm, shown, of_ssm) = (take(Service::Ssm), Arc::clone(&parameters), keys.clone());
         serving.spawn(async move { served(endpoint::serve(ssm, shown, of_ssm, forever()).await) });
         let ecs = Arc::new(Ecs::new(cluster.clone(), services.clone()));

@@ -258,9 +258,7 @@ impl Between {
                 Fault::Unavailable => refusal(service, 503, "ServiceUnavailable", "ServiceUnavailable"),
                 Fault::Throttled => refusal(service, 400, "ThrottlingException", "RequestLimitExceeded"),
                 Fault::Exceeded => match service {
-                    Service::DynamoDb => {
-                        refusal(service, 400, "ProvisionedThroughputExceededException", "")
-                    }
+                    Service::DynamoDb => refusal(service, 400, "ProvisionedThroughputExceededException", ""),
                     Service::S3 => refusal(service, 503, "", "SlowDown"),
                     Service::Ecs | Service::Ssm => refusal(service, 400, "TooManyRequestsException", ""),
                 },
@@ -341,7 +339,9 @@ fn refusal(service: Service, status: u16, code: &str, of_s3: &str) -> Vec<u8> {
         ),
         Service::DynamoDb => (
             "application/x-amz-json-1.0",
-            format!(r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"a story wants it so"}}"#),
+            format!(
+                r#"{{"__type":"com.amazonaws.dynamodb.v20120810#{code}","message":"a story wants it so"}}"#
+            ),
         ),
         Service::Ecs | Service::Ssm => (
             "application/x-amz-json-1.1",

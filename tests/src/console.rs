@@ -8,6 +8,8 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ssm::config::{Credentials, SharedCredentialsProvider};
 use jiff::Timestamp;
 use reqwest::{Client, Response, StatusCode};
 use rustix::process::{Pid, Signal, kill_process};
@@ -142,24 +144,34 @@ impl Console {
 
     /// A client of the parameter store, and the folder of the settings.
     pub(crate) fn parameters(&self) -> (aws_sdk_ssm::Client, String) {
+        let shared = self.shared("AWS_ENDPOINT_URL_SSM");
+        (aws_sdk_ssm::Client::new(&shared), self.environment()["NIGHTKEEP_PARAMETERS"].clone())
+    }
+
+    /// A client of the table, as somebody has who repairs it by hand.
+    pub fn table(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.shared("AWS_ENDPOINT_URL_DYNAMODB"))
+    }
+
+    /// How the endpoint is reached that a variable of the env file names.
+    fn shared(&self, endpoint: &str) -> SdkConfig {
         let environment = self.environment();
-        let credentials = aws_sdk_ssm::config::Credentials::new(
+        let credentials = Credentials::new(
             &environment["AWS_ACCESS_KEY_ID"],
             &environment["AWS_SECRET_ACCESS_KEY"],
             None,
             None,
             "the env file",
         );
-        let config = aws_sdk_ssm::Config::builder()
-            .behavior_version(aws_config::BehaviorVersion::latest())
-            .region(aws_sdk_ssm::config::Region::new(environment["AWS_REGION"].clone()))
-            .credentials_provider(credentials)
-            .endpoint_url(&environment["AWS_ENDPOINT_URL_SSM"]);
-        let config = match &self.clock {
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(environment["AWS_REGION"].clone()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(&environment[endpoint]);
+        match &self.clock {
             Some(clock) => config.time_source(clock.source()).build(),
             None => config.build(),
-        };
-        (aws_sdk_ssm::Client::from_conf(config), environment["NIGHTKEEP_PARAMETERS"].clone())
+        }
     }
 
     /// The address of a path.

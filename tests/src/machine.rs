@@ -187,7 +187,9 @@ impl Machine {
         let (path, body) = match kind {
             Kind::Backup => ("backups", json!({})),
             Kind::SourceArchive => ("source-archives", json!({})),
-            Kind::Restart => ("restarts", json!({ "confirmation": self.confirmation("restart", None).await? })),
+            Kind::Restart => {
+                ("restarts", json!({ "confirmation": self.confirmation("restart", None).await? }))
+            }
             Kind::Restore => {
                 let record = newest().await;
                 let confirmation = self.confirmation("restore", Some(&record)).await?;
@@ -220,7 +222,8 @@ impl Machine {
     }
 
     async fn confirmation(&self, action: &str, record: Option<&str>) -> Option<Value> {
-        let (_, given) = self.post("confirmations", &json!({ "action": action, "record_id": record })).await?;
+        let (_, given) =
+            self.post("confirmations", &json!({ "action": action, "record_id": record })).await?;
         Some(json!({ "id": given["id"], "code": given["code"] }))
     }
 
@@ -273,6 +276,17 @@ impl Machine {
             }
         }
         *self.worker.pid.lock().expect("the worker") = None;
+    }
+
+    /// Wakes the worker once: its error, if it has failed.
+    pub async fn wake_once(&self) -> Result<String, String> {
+        let worker = Lambda::spawn("nightkeep-worker", self.aws.environment(Who::Worker)).await;
+        worker.invoke("{}").await
+    }
+
+    /// A client of the table, past everything.
+    pub fn table(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.aws.past(Service::DynamoDb))
     }
 
     /// What follows a power cut: everything is opened again as it was on disk then.
