@@ -73,7 +73,7 @@ async fn a_record_of_another_version_hides_no_other_and_stops_nothing() {
     let table = console.table();
     let item = newest(&table, "record").await;
     let all = variants(&item);
-    println!("{} variants of a record", all.len());
+    println!("figure: {} variants of a record", all.len());
     for (told, variant) in &all {
         put(&table, variant).await;
         let shown = console.get("/api/records?limit=1").await;

@@ -49,7 +49,7 @@ async fn s23_each_call_meets_a_fault() {
             all += calls;
         }
     }
-    println!("{all} faults, one at a time");
+    println!("figure: {all} faults, each at one call of one operation");
 }
 
 /// Has the call `number` meet a fault, and looks at the ending. Whether it came to that call.
@@ -137,7 +137,7 @@ async fn faults_at_random() {
                 // What was left of a failure does not stop what comes after.
                 machine.begin(Kind::Backup).await.unwrap();
                 machine.settled().await;
-                assert_eq!(machine.ending().await.records[0].2, Status::Success, "{told}");
+                assert_eq!(machine.ending().await.records[0].status, Status::Success, "{told}");
                 machine.check().await;
             }
         })
@@ -147,5 +147,5 @@ async fn faults_at_random() {
         let (of_one, failed_of_one) = one.await.unwrap();
         (met, failed) = (met + of_one, failed + failed_of_one);
     }
-    println!("{rounds} operations, {met} faults at random, {failed} operations failed and said why");
+    println!("figure: {rounds} operations, {met} faults at random, {failed} operations failed and said why");
 }

@@ -57,7 +57,7 @@ impl Endings {
         machine.settled().await;
         let good = machine.ending().await;
         let last = match kind {
-            Kind::Backup | Kind::Restore => good.records[0].2,
+            Kind::Backup | Kind::Restore => good.records[0].status,
             Kind::Restart | Kind::SourceArchive | Kind::Purge => good.activities[0].1,
         };
         assert_eq!(last, Status::Success, "{good:#?}");
@@ -71,8 +71,8 @@ impl Endings {
         }
         // A restore that was stopped while it wrote is put back, and says so.
         let (mut records, put_back) = (self.good.records.clone(), &ending.records[0]);
-        let said = matches!(&put_back.4, Some(code) if code == "task_vanished");
-        if put_back.0 == RecordKind::Restore && put_back.3 == Some(true) && said {
+        let said = put_back.code.as_deref() == Some("task_vanished");
+        if put_back.kind == RecordKind::Restore && put_back.put_back == Some(true) && said {
             records[0] = put_back.clone();
             let expected = Ending { records, ..self.before.clone() };
             if ending == &expected {
@@ -92,7 +92,7 @@ impl Endings {
         let records = ending.records.iter().filter(|record| !self.before.records.contains(record));
         let activities =
             ending.activities.iter().filter(|activity| !self.before.activities.contains(activity));
-        let failed = records.map(|record| (record.2, record.4.is_some()));
+        let failed = records.map(|record| (record.status, record.code.is_some()));
         let failed = failed.chain(activities.map(|activity| (activity.1, true)));
         let newest = failed.clone().next();
         assert_eq!(newest, Some((Status::Failed, true)), "{why}");

@@ -40,7 +40,7 @@ async fn two_hundred_pages_are_open_during_a_backup() {
     answers.sort_unstable();
     let (half, most) = (answers[answers.len() / 2], answers[answers.len() * 99 / 100]);
     println!(
-        "a backup alone {alone:.2?}, with {PAGES} pages {watched:.2?}; {} answers, half within {half:.1?}, 99 of 100 within {most:.1?}",
+        "figure: a backup alone {alone:.2?}, with {PAGES} pages {watched:.2?}; {} answers, half within {half:.1?}, 99 of 100 within {most:.1?}",
         answers.len()
     );
     assert!(answers.len() > PAGES * 10, "pages have asked");

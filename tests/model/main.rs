@@ -127,7 +127,7 @@ fn holds(kind: Kind, short: &[Bounds], long: &[Bounds]) {
         let checker = System::of(kind, bounds).checker().threads(2).spawn_bfs().join();
         let (operations, workers, ticks, faults) = bounds;
         println!(
-            "{kind:?}: operations {operations}, workers {workers}, ticks {ticks}, faults {faults}: {} states in {:.1?}",
+            "figure: {kind:?} with operations {operations}, workers {workers}, ticks {ticks}, faults {faults}: {} states in {:.1?}",
             checker.unique_state_count(),
             began.elapsed()
         );

@@ -1,7 +1,7 @@
 //! Those who write, ask and kill. Whatever they are answered has to be an answer: that it is done, that it
 //! cannot be done now, or, while the program is dead, none.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use nightkeep_tests::console::Console;
 use reqwest::StatusCode;
@@ -26,6 +26,24 @@ pub(crate) struct Killed {
     agents: u64,
     services: u64,
     programs: u64,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { requests, begun, busy, unanswered } = self;
+        write!(
+            formatter,
+            "{requests} requests by three clients, of which {begun} began an operation, {busy} "
+        )?;
+        write!(formatter, "found one in progress, and {unanswered} were cut off")
+    }
+}
+
+impl fmt::Display for Killed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { agents, services, programs } = self;
+        write!(formatter, "{agents} processes of agents, {services} of services, {programs} times everything")
+    }
 }
 
 impl Asked {

@@ -55,7 +55,7 @@ pub(crate) async fn judge(siege: &Siege, seen: &Seen) {
         }
     }
     println!(
-        "{} records: {backups} backups and {restores} restores succeeded, {failed} failed and say why; \
+        "figure: {} records: {backups} backups and {restores} restores succeeded, {failed} failed and say why; \
          {unseen} went by unseen, all others hold exactly what was there",
         records.len()
     );

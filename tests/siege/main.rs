@@ -85,7 +85,7 @@ async fn nothing_is_lost_in_a_long_siege() {
     }
     let signed = writer.await.unwrap();
     let seen = witness.await.unwrap();
-    println!("in {minutes} minutes: {signed} entries signed, {asked:?}, killed: {killed:?}");
+    println!("figure: in {minutes} minutes {signed} entries signed, {asked}; killed: {killed}");
     judge::judge(&siege, &seen).await;
 }
 

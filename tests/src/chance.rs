@@ -13,7 +13,7 @@ impl Chance {
     pub fn seeded() -> Self {
         let given = std::env::var("NIGHTKEEP_SEED").ok().and_then(|seed| seed.parse().ok());
         let seed = given.unwrap_or_else(|| getrandom::u64().expect("randomness") % 1_000_000);
-        println!("seed {seed}: the same again with NIGHTKEEP_SEED={seed}");
+        println!("figure: seed {seed}: the same again with NIGHTKEEP_SEED={seed}");
         Self { seed }
     }
 

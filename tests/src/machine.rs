@@ -8,7 +8,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
+    fmt, fs,
     path::{Path, PathBuf},
     process::Command,
     sync::{
@@ -81,12 +81,21 @@ pub enum Victim {
     All,
 }
 
+impl fmt::Display for Victim {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Worker => "the worker",
+            Self::Agent => "the agent",
+            Self::All => "everything at once",
+        })
+    }
+}
+
 /// How everything stands once nothing is in progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ending {
-    /// The records, newest first: what, by what, how it ended, whether the safety backup was put back,
-    /// and the failure's code.
-    pub records: Vec<(RecordKind, Trigger, Status, Option<bool>, Option<String>)>,
+    /// The records, newest first.
+    pub records: Vec<Ended>,
     /// The activities, newest first.
     pub activities: Vec<(ActivityKind, Status)>,
     /// Snapshots and source archives that nothing names.
@@ -95,6 +104,21 @@ pub struct Ending {
     pub tree: BTreeMap<Vec<u8>, String>,
     /// What its database holds.
     pub book: String,
+}
+
+/// What a record says of its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// What it is a record of.
+    pub kind: RecordKind,
+    /// What started it.
+    pub trigger: Trigger,
+    /// How it ended.
+    pub status: Status,
+    /// Whether the safety backup was put back.
+    pub put_back: Option<bool>,
+    /// The failure's code.
+    pub code: Option<String>,
 }
 
 impl Machine {
@@ -321,9 +345,12 @@ impl Machine {
             assert!(archives.remove(name), "{name} is named, but not there");
         }
         unnamed.append(&mut archives);
-        let ended = |record: &Record| {
-            let code = record.failure.as_ref().map(|failure| failure.code.to_string());
-            (record.kind, record.trigger, record.status, record.put_back, code)
+        let ended = |record: &Record| Ended {
+            kind: record.kind,
+            trigger: record.trigger,
+            status: record.status,
+            put_back: record.put_back,
+            code: record.failure.as_ref().map(|failure| failure.code.clone()),
         };
         Ending {
             records: records.iter().map(ended).collect(),

@@ -18,7 +18,7 @@ async fn with_a_backup(folder: &std::path::Path) -> (Console, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn r7_a_code_is_needed_and_fits_only_what_it_was_given_for() {
+async fn r7_s24_a_code_is_needed_and_fits_only_what_it_was_given_for() {
     let folder = tempfile::tempdir().unwrap();
     let (console, backup) = with_a_backup(folder.path()).await;
     let other = console.good_backup().await["id"].as_str().unwrap().to_owned();
