@@ -60,7 +60,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// Whether it changes something: in the bucket or in the table.
+    /// Whether it changes anything.
+    pub fn changes(&self) -> bool {
+        self.writes() || ["RunTask", "StopTask", "UpdateService"].contains(&self.name.as_str())
+    }
+
+    /// Whether it changes something in the bucket or in the table.
     pub fn writes(&self) -> bool {
         let of_table = ["TransactWriteItems", "UpdateItem", "PutItem", "DeleteItem"];
         match self.service {
