@@ -199,7 +199,8 @@ async fn contract_of_the_ledger_a_confirmation_is_used_once_and_by_a_refusal_not
             valid_until: now + SignedDuration::from_mins(5),
         };
         ledger.confirm(&given).await.unwrap();
-        assert_eq!(ledger.confirm(&given).await.unwrap_err().kind, Kind::Conflict, "{whose}");
+        // The answer to the first time may have been lost.
+        ledger.confirm(&given).await.unwrap();
         let typed = Typed { id: given.id, code };
         let right = Use { typed: &typed, action: Action::Restart, record_id: None, user: "somebody", now };
         let wrong = Typed { id: given.id, code: Code::drawn([1; 6]) };
