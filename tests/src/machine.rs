@@ -175,7 +175,7 @@ impl Machine {
         fs::write(self.root.path().join("book"), text).expect("writing the database");
     }
 
-    /// Says whom a [`Verdict::Stop`] stops.
+    /// Says whom a [`Verdict::Stop`](crate::between::Verdict::Stop) stops.
     pub fn stops(&self, victim: Victim) {
         let (now, next) = (life(self.root.path(), self.lives), life(self.root.path(), self.lives + 1));
         let (worker, between) = (Arc::clone(&self.worker), Arc::downgrade(&self.aws.between));
