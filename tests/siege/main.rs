@@ -15,7 +15,10 @@ mod witness;
 use std::{
     fs,
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::SeqCst},
+    },
     time::{Duration, Instant},
 };
 
@@ -37,6 +40,8 @@ struct Siege {
     guest_book: String,
     client: reqwest::Client,
     ends: Instant,
+    /// Whether all who ask, write and kill have gone.
+    alone: AtomicBool,
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -66,6 +71,7 @@ async fn nothing_is_lost_in_a_long_siege() {
         guest_book: format!("http://127.0.0.1:{port}/"),
         client: reqwest::Client::builder().timeout(Duration::from_secs(30)).build().unwrap(),
         ends: Instant::now() + Duration::from_secs_f64(60.0 * minutes),
+        alone: AtomicBool::new(false),
     });
 
     // The guest book makes its table with the first entry.
@@ -84,6 +90,7 @@ async fn nothing_is_lost_in_a_long_siege() {
         asked.add(&client.await.unwrap());
     }
     let signed = writer.await.unwrap();
+    siege.alone.store(true, SeqCst);
     let seen = witness.await.unwrap();
     println!("figure: in {minutes} minutes {signed} entries signed, {asked}; killed: {killed}");
     judge::judge(&siege, &seen).await;

@@ -1,6 +1,10 @@
 //! Who looks at the application while nobody may write to it, and remembers what each backup has to hold.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering::SeqCst},
+    time::Duration,
+};
 
 use nightkeep_tests::files::portrait;
 use serde_json::Value;
@@ -24,11 +28,13 @@ pub(crate) struct Seen {
     pub(crate) restored: BTreeMap<String, Data>,
 }
 
-/// Watches until the siege is over and nothing is in progress.
+/// Watches until all others have gone and nothing is in progress.
 pub(crate) async fn watch(siege: Arc<Siege>) -> Seen {
     let mut seen = Seen::default();
     let mut failures = 0;
     loop {
+        // Whoever came last may have begun something.
+        let alone = siege.alone.load(SeqCst);
         let Some(before) = state(&siege).await else {
             failures += 1;
             assert!(failures < 600, "the program does not come back");
@@ -37,7 +43,7 @@ pub(crate) async fn watch(siege: Arc<Siege>) -> Seen {
         };
         failures = 0;
         if before["operation"].is_null() {
-            if siege.over() {
+            if alone {
                 return seen;
             }
             sleep(Duration::from_millis(200)).await;
