@@ -96,7 +96,7 @@ def read(logs):
 
 def names(letter, number, passed):
     """The tests that name a scenario or a requirement."""
-    in_rust = re.compile(rf"(^|::|_){letter}0?{number}_")
+    in_rust = re.compile(rf"(^|::)([rspf]\d+_)*{letter}0?{number}_")
     in_browser = re.compile(rf"^([RSP]\d+ )*{letter.upper()}{number}[: ]")
     return [name for name in passed if in_browser.match(name) or (" " not in name and in_rust.search(name))]
 
