@@ -17,7 +17,7 @@ use nightkeep_tests::{
 
 use crate::{
     long,
-    prepared::{AT_ONCE, Endings, KINDS, prepared},
+    prepared::{Endings, KINDS, one_by_one, prepared},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -45,23 +45,12 @@ async fn points(victim: Victim) {
         let both = long() || victim == Victim::Agent && kind == Kind::Restore;
         let moments = if both { &[Moment::After, Moment::Before][..] } else { &[Moment::After] };
         for &moment in moments {
-            let next = Arc::new(AtomicUsize::new(1));
-            let stopping = (0..AT_ONCE).map(|_| {
-                let (prepared, endings, next) =
-                    (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
-                tokio::spawn(async move {
-                    loop {
-                        let number = next.fetch_add(1, SeqCst);
-                        if !stopped(&prepared, &endings, kind, victim, moment, number).await {
-                            return number - 1;
-                        }
-                    }
-                })
-            });
-            let mut points = usize::MAX;
-            for one in stopping.collect::<Vec<_>>() {
-                points = points.min(one.await.unwrap());
-            }
+            let (prepared, endings) = (Arc::clone(&prepared), Arc::clone(&endings));
+            let points = one_by_one(move |number| {
+                let (prepared, endings) = (Arc::clone(&prepared), Arc::clone(&endings));
+                async move { stopped(&prepared, &endings, kind, victim, moment, number).await }
+            })
+            .await;
             println!("{kind:?}, {victim:?} stopped {moment:?} a call: {points} points");
             all += points;
         }

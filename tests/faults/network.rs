@@ -15,7 +15,7 @@ use nightkeep_tests::{
 
 use crate::{
     long,
-    prepared::{AT_ONCE, Endings, KINDS, prepared},
+    prepared::{AT_ONCE, Endings, KINDS, one_by_one, prepared},
 };
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,23 +28,12 @@ async fn s23_each_call_meets_a_fault() {
         let endings = Arc::new(Endings::of(&prepared, kind).await);
         for turn in 0..turns {
             let fault = move |number: usize| Fault::ALL[(number + position + turn) % Fault::ALL.len()];
-            let next = Arc::new(AtomicUsize::new(1));
-            let disturbing = (0..AT_ONCE).map(|_| {
-                let (prepared, endings, next) =
-                    (Arc::clone(&prepared), Arc::clone(&endings), Arc::clone(&next));
-                tokio::spawn(async move {
-                    loop {
-                        let number = next.fetch_add(1, SeqCst);
-                        if !disturbed(&prepared, &endings, kind, number, fault(number)).await {
-                            return number - 1;
-                        }
-                    }
-                })
-            });
-            let mut calls = usize::MAX;
-            for one in disturbing.collect::<Vec<_>>() {
-                calls = calls.min(one.await.unwrap());
-            }
+            let (prepared, endings) = (Arc::clone(&prepared), Arc::clone(&endings));
+            let calls = one_by_one(move |number| {
+                let (prepared, endings) = (Arc::clone(&prepared), Arc::clone(&endings));
+                async move { disturbed(&prepared, &endings, kind, number, fault(number)).await }
+            })
+            .await;
             println!("{kind:?}: {calls} calls, each met by a fault");
             all += calls;
         }

@@ -1,6 +1,12 @@
 //! The moment before an operation, the same for every run of it, and the endings that it may have.
 
-use std::fs;
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+};
 
 use nightkeep_domain::{
     operation::Kind,
@@ -37,6 +43,30 @@ pub(crate) async fn prepared() -> Machine {
     machine.write_book("something else\n");
     machine.ending().await;
     machine
+}
+
+/// Runs for 1, 2, 3 and so on, several at once, until a run says that there was nothing for its number. How
+/// many there were.
+pub(crate) async fn one_by_one<F: Future<Output = bool> + Send>(
+    run: impl Fn(usize) -> F + Clone + Send + 'static,
+) -> usize {
+    let next = Arc::new(AtomicUsize::new(1));
+    let running = (0..AT_ONCE).map(|_| {
+        let (run, next) = (run.clone(), Arc::clone(&next));
+        tokio::spawn(async move {
+            loop {
+                let number = next.fetch_add(1, SeqCst);
+                if !run(number).await {
+                    return number - 1;
+                }
+            }
+        })
+    });
+    let mut least = usize::MAX;
+    for one in running.collect::<Vec<_>>() {
+        least = least.min(one.await.unwrap());
+    }
+    least
 }
 
 /// How an operation may end: as if nothing had happened, or, for a restore that was stopped while it

@@ -36,16 +36,25 @@ fn folder(name: &str, tree: TreeId) -> Node {
     Node { subtree: Some(tree), ..node(name, NodeType::Dir) }
 }
 
+/// A tree that holds these nodes in the place of the source's folder.
+fn as_source(world: &World, nodes: Vec<Node>) -> TreeId {
+    let tree = world.put_tree(nodes);
+    world
+        .root
+        .iter()
+        .skip(1)
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .fold(tree, |tree, name| world.put_tree(vec![folder(name.to_str().unwrap(), tree)]))
+}
+
 /// A world with a file in its source, and a forged snapshot of the source that holds `nodes`.
 fn forged(nodes: Vec<Node>) -> (World, SnapshotFile) {
     let world = World::new();
     fs::write(world.path("file"), "content").unwrap();
     let mut snapshot = world.back_up();
-    let mut tree = world.put_tree(nodes);
-    for name in world.root.iter().skip(1).collect::<Vec<_>>().into_iter().rev() {
-        tree = world.put_tree(vec![folder(name.to_str().unwrap(), tree)]);
-    }
-    snapshot.tree = tree;
+    snapshot.tree = as_source(&world, nodes);
     (world, snapshot)
 }
 
@@ -75,11 +84,7 @@ fn a_folder_that_leads_elsewhere_is_refused_at_any_depth() {
     let (world, mut snapshot) = forged(vec![node("file", NodeType::File)]);
     let inner = world.put_tree(vec![node("..", NodeType::Fifo)]);
     let middle = world.put_tree(vec![folder("below", inner)]);
-    let mut tree = world.put_tree(vec![folder("deep", middle)]);
-    for name in world.root.iter().skip(1).collect::<Vec<_>>().into_iter().rev() {
-        tree = world.put_tree(vec![folder(name.to_str().unwrap(), tree)]);
-    }
-    snapshot.tree = tree;
+    snapshot.tree = as_source(&world, vec![folder("deep", middle)]);
     let cause = world.refusal(&snapshot);
     assert!(cause.to_string().contains("deep/below: it holds the name \"..\""), "{cause}");
     assert_eq!(fs::read(world.path("file")).unwrap(), b"content");
@@ -250,11 +255,7 @@ proptest! {
         fs::create_dir(&outside).unwrap();
         fs::write(outside.join("precious"), "precious").unwrap();
         let mut snapshot = world.back_up();
-        let mut tree = world.put_tree(nodes);
-        for name in world.root.iter().skip(1).collect::<Vec<_>>().into_iter().rev() {
-            tree = world.put_tree(vec![folder(name.to_str().unwrap(), tree)]);
-        }
-        snapshot.tree = tree;
+        snapshot.tree = as_source(&world, nodes);
         let around = || {
             let all = portrait(world.folder.path());
             let root = world.root.strip_prefix(world.folder.path()).unwrap().to_str().unwrap().as_bytes().to_vec();
