@@ -74,8 +74,8 @@ SIEGES = [
     ),
     (
         "Hostile input",
-        "Rows of another version, events that nobody would send, forged snapshots, any text as a setting or a description, and 5,000 generated requests against the API’s document.",
-        r"hostile::|^document::|any_value_is_taken|any_text_is_a_description",
+        "Rows of another version, events that nobody would send, forged snapshots, any output of a dump command, any text as a setting or a description, and 5,000 generated requests against the API’s document.",
+        r"hostile::|^document::|any_value_is_taken|any_text_is_a_description|whatever_a_dump_says|nobody_would_send",
     ),
     ("Many who look", "200 pages during a backup.", r"^two_hundred_pages"),
 ]

@@ -125,3 +125,76 @@ async fn one_signs_in_behind_api_gateway_and_the_start_does_not_pay_for_it() {
     assert!(span["operation"].is_string() && span["request"].as_str().unwrap().len() == 36, "{begun:#}");
     println!("from the function's start to its first answer {cold:?}, a warm answer with a session {warm:?}");
 }
+
+/// Every place within an event, as JSON pointers.
+fn places(value: &Value, at: &str, all: &mut Vec<String>) {
+    let inner: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => fields.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(items) => items.iter().enumerate().map(|(at, item)| (at.to_string(), item)).collect(),
+        _ => Vec::new(),
+    };
+    for (name, value) in inner {
+        let at = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
+        places(value, &at, all);
+        all.push(at);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn events_of_api_gateway_that_nobody_would_send_begin_nothing_and_stop_nothing() {
+    let issuer = Issuer::start().await;
+    let console = Console::start_at(Timestamp::now(), &[], &dump("quick", "echo data")).await;
+    let function = Lambda::start_with("nightkeep-api", &console, &variables(&issuer)).await;
+    let bearer = format!("Bearer {}", issuer.bearer(&["nightkeep-operators"]));
+    let headers = json!({ "authorization": bearer, "content-type": "application/json", "x-odd": "odd" });
+    let good: Value =
+        serde_json::from_str(&event("GET", "/api/state?odd=1", &headers, &["a=b".to_owned()])).unwrap();
+    let state = |answer: &str| serde_json::from_str::<Value>(answer).unwrap()["statusCode"].clone();
+    assert_eq!(state(&function.invoke(&good.to_string()).await.unwrap()), 200);
+    let mut all = Vec::new();
+    places(&good, "", &mut all);
+    let odd = [
+        Value::Null,
+        json!(-7),
+        json!(1e300),
+        json!(""),
+        json!("\u{0} ☃ \r\nx: y"),
+        json!([]),
+        json!([[{}]]),
+        json!({}),
+        json!({ "": null }),
+        json!("x".repeat(100_000)),
+    ];
+    let mut events = vec![
+        "null".to_owned(),
+        "[]".to_owned(),
+        "{}".to_owned(),
+        "\"\"".to_owned(),
+        String::new(),
+        "{".to_owned(),
+    ];
+    for place in &all {
+        for value in &odd {
+            let mut event = good.clone();
+            *event.pointer_mut(place).unwrap() = value.clone();
+            events.push(event.to_string());
+        }
+    }
+    let mut not_base64 = good.clone();
+    (not_base64["isBase64Encoded"], not_base64["body"]) = (json!(true), json!("{\"notes\":…"));
+    events.push(not_base64.to_string());
+    let (mut answered, mut refused) = (0, 0);
+    for event in &events {
+        match function.invoke(event).await {
+            Ok(answer) => {
+                let status = state(&answer).as_u64().unwrap();
+                assert!(status < 500, "{status}: {event:.2000}");
+                answered += 1;
+            }
+            Err(_) => refused += 1,
+        }
+    }
+    assert_eq!(state(&function.invoke(&good.to_string()).await.unwrap()), 200, "it still serves");
+    assert_eq!(console.get("/api/records").await["records"], json!([]));
+    println!("figure: {} odd events of API Gateway: {answered} answered, {refused} refused", events.len());
+}

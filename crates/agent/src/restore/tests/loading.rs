@@ -3,6 +3,7 @@
 use std::{fs, sync::atomic::Ordering::SeqCst};
 
 use nightkeep_domain::cause::Cause;
+use proptest::{collection::vec, prelude::*, test_runner::Config};
 use rustic_core::repofile::SnapshotFile;
 
 use super::{tree::noise, world::World};
@@ -105,4 +106,48 @@ fn a_folder_is_not_loaded_as_a_dump() {
     let snapshot = world.back_up();
     let cause: Cause = load(&world, &snapshot, "cat > /dev/null").unwrap_err().downcast().unwrap();
     assert!(matches!(cause, Cause::SnapshotRefused { .. }), "{cause}");
+}
+
+/// How a command ends, as its shell says it.
+fn end() -> impl Strategy<Value = String> {
+    let killed = prop_oneof![Just(9), Just(13), Just(15)].prop_map(|signal| format!("kill -{signal} $$"));
+    prop_oneof![4 => Just("exit 0".to_owned()), 1 => (1..=255).prop_map(|code| format!("exit {code}")), 1 => killed]
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 30, ..Config::default() })]
+
+    /// Whatever a command writes, in pieces of whatever size, to both outputs, however it ends: what counts
+    /// as its dump is all that it wrote, and a command that failed or wrote nothing has none.
+    #[test]
+    fn whatever_a_dump_says_is_kept_exactly_or_refused(
+        pieces in vec((vec(any::<u8>(), 0..3000), vec(any::<u8>(), 0..3000), 0..200_usize), 0..5),
+        end in end(),
+    ) {
+        let world = World::new();
+        let (mut script, mut content) = (String::new(), Vec::new());
+        for (number, (out, err, times)) in pieces.iter().enumerate() {
+            let (said, complained) = (out.repeat(*times), world.folder.path().join(format!("err-{number}")));
+            let said_in = world.folder.path().join(format!("out-{number}"));
+            fs::write(&said_in, &said).unwrap();
+            fs::write(&complained, err).unwrap();
+            script += &format!("cat {}; cat {} >&2; ", said_in.display(), complained.display());
+            content.extend(said);
+        }
+        let result = world.try_back_up_dump(&shell(&(script + &end)));
+        match result {
+            Ok(snapshot) => {
+                prop_assert!(end == "exit 0" && !content.is_empty(), "{end} after {} bytes", content.len());
+                let loaded = world.folder.path().join("loaded");
+                load(&world, &snapshot, &format!("cat > {}", loaded.display())).unwrap();
+                prop_assert!(fs::read(loaded).unwrap() == content);
+            }
+            Err(Cause::DumpEmpty { .. }) => prop_assert!(end == "exit 0" && content.is_empty()),
+            Err(Cause::DumpFailed { ended, said, .. }) => {
+                prop_assert!(end != "exit 0", "{ended}");
+                prop_assert!(said.len() <= 6000, "what is kept of its words has a bound");
+            }
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
 }

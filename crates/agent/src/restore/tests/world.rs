@@ -182,20 +182,24 @@ impl World {
     pub(super) fn back_up(&self) -> SnapshotFile {
         let root = check("data", &self.root, Empty::Refused).unwrap();
         let source = Directory::new("data", root.clone(), Arc::clone(&self.tally));
-        let made = self.archive(&source, root);
+        let made = self.archive(&source, root).unwrap();
         assert_eq!(source.fault(), None);
         made
     }
 
     /// Backs up what a command says.
     pub(super) fn back_up_dump(&self, command: &[String]) -> SnapshotFile {
-        let source = Dump::start("database", command, &self.tally, Timestamp::UNIX_EPOCH).unwrap();
-        let made = self.archive(&source, source.path());
-        assert_eq!(source.fault(), None);
-        made
+        self.try_back_up_dump(command).unwrap()
     }
 
-    fn archive<R>(&self, source: &R, path: PathBuf) -> SnapshotFile
+    /// Backs up what a command says, or tells why that does not count.
+    pub(super) fn try_back_up_dump(&self, command: &[String]) -> Result<SnapshotFile, Cause> {
+        let source = Dump::start("database", command, &self.tally, Timestamp::UNIX_EPOCH)?;
+        let made = self.archive(&source, source.path());
+        source.fault().map_or_else(|| Ok(made.unwrap()), Err)
+    }
+
+    fn archive<R>(&self, source: &R, path: PathBuf) -> RusticResult<SnapshotFile>
     where
         R: rustic_core::ReadSource + 'static,
         R::Open: Send,
@@ -205,7 +209,7 @@ impl World {
         let snapshot = SnapshotOptions::default().host("nightkeep".to_owned()).to_snapshot().unwrap();
         let mut options = BackupOptions::default();
         options.parent_opts.force = true;
-        repository.archive(&options, source, snapshot, &[path]).unwrap()
+        repository.archive(&options, source, snapshot, &[path])
     }
 
     /// Writes a tree by hand, whatever is in it.
