@@ -26,7 +26,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    aws::{Aws, NAME},
+    aws::{Aws, NAME, Way},
     between::{Call, Moment, Service, Verdict, Who},
     console::program,
 };
@@ -67,7 +67,7 @@ impl Alone {
     }
 
     async fn over(folder: TempDir) -> Self {
-        let aws = Aws::over(folder.path(), &[]).await;
+        let aws = Aws::over(folder.path(), &[], Way::Guarded).await;
         let tree = folder.path().join("tree");
         let description = format!(
             "name = \"Guest book\"\n[[source]]\nname = \"files\"\ndirectory = {:?}\n",

@@ -133,6 +133,8 @@ impl Fault {
 pub enum Verdict {
     /// It is carried out.
     Pass,
+    /// It is carried out after so long, as if the service were far away.
+    Late(Duration),
     /// Its caller is stopped.
     Stop(Moment),
     /// It meets a fault.
@@ -230,6 +232,10 @@ impl Between {
         };
         let answer = match self.judge(who, service, request.name.clone()) {
             Verdict::Pass => pass().await?,
+            Verdict::Late(late) => {
+                tokio::time::sleep(late).await;
+                pass().await?
+            }
             Verdict::Stop(moment) => {
                 if moment == Moment::After {
                     pass().await?;

@@ -4,9 +4,10 @@
 use std::{
     collections::HashMap,
     fs,
+    path::Path as FilePath,
     process::{Child, Command, Stdio},
     sync::{Arc, Mutex as StdMutex},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -22,7 +23,7 @@ use rustix::process::Pid;
 use tempfile::NamedTempFile;
 use tokio::{
     net::TcpListener,
-    sync::{Mutex, mpsc, oneshot},
+    sync::{Mutex, mpsc, oneshot, watch},
 };
 
 use crate::console::{Console, program};
@@ -38,11 +39,15 @@ type Invocation = (String, oneshot::Sender<Outcome>);
 pub struct Lambda {
     process: Child,
     events: mpsc::Sender<Invocation>,
+    started: Instant,
+    asked: watch::Receiver<Option<Instant>>,
     out: NamedTempFile,
 }
 
 struct Runtime {
     events: Mutex<mpsc::Receiver<Invocation>>,
+    /// When it asked for an event for the first time.
+    asked: watch::Sender<Option<Instant>>,
     waiting: StdMutex<HashMap<String, oneshot::Sender<Outcome>>>,
 }
 
@@ -61,18 +66,26 @@ impl Lambda {
 
     /// Starts the function of this name with an environment.
     pub(crate) async fn spawn(name: &str, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self::run(&program().with_file_name(name), environment).await
+    }
+
+    /// Starts any program that is a function, with an environment.
+    pub async fn run(program: &FilePath, environment: impl IntoIterator<Item = (String, String)>) -> Self {
+        let name = program.file_name().and_then(|name| name.to_str()).expect("a function's name");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("the port");
         let (events, receiver) = mpsc::channel(16);
-        let runtime = Arc::new(Runtime { events: Mutex::new(receiver), waiting: StdMutex::default() });
+        let (asking, asked) = watch::channel(None);
+        let runtime = Runtime { events: Mutex::new(receiver), asked: asking, waiting: StdMutex::default() };
         let router = Router::new()
             .route("/2018-06-01/runtime/invocation/next", get(next))
             .route("/2018-06-01/runtime/invocation/{id}/response", post(answered))
             .route("/2018-06-01/runtime/invocation/{id}/error", post(failed))
-            .with_state(runtime);
+            .with_state(Arc::new(runtime));
         tokio::spawn(async move { axum::serve(listener, router).await });
         let out = NamedTempFile::new().expect("a file for its output");
-        let process = Command::new(program().with_file_name(name))
+        let started = Instant::now();
+        let process = Command::new(program)
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
@@ -82,7 +95,13 @@ impl Lambda {
             .stdout(out.reopen().expect("its output"))
             .spawn()
             .expect("starting the function");
-        Self { process, events, out }
+        Self { process, events, started, asked, out }
+    }
+
+    /// How long it took from its start until it asked for an event for the first time.
+    pub async fn ready(&mut self) -> Duration {
+        let asked = self.asked.wait_for(Option::is_some).await.expect("a function that asks for events");
+        asked.expect("when it asked").duration_since(self.started)
     }
 
     /// Gives it an event and waits for what came of it.
@@ -93,7 +112,7 @@ impl Lambda {
     }
 
     /// Its process.
-    pub(crate) fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.process)
     }
 
@@ -123,6 +142,11 @@ impl Drop for Lambda {
 }
 
 async fn next(State(runtime): State<Arc<Runtime>>) -> impl IntoResponse {
+    runtime.asked.send_if_modified(|asked| {
+        let first = asked.is_none();
+        asked.get_or_insert_with(Instant::now);
+        first
+    });
     let Some((event, answer)) = runtime.events.lock().await.recv().await else {
         return Err(StatusCode::GONE);
     };

@@ -37,7 +37,7 @@ use tokio::{sync::Notify, task::JoinHandle};
 use crate::{
     LIMIT,
     alone::{aged, random},
-    aws::{Aws, NAME, PARAMETERS, bind},
+    aws::{Aws, NAME, PARAMETERS, Way, bind},
     between::{Between, Service, Who},
     console::agents,
     files::portrait,
@@ -53,6 +53,7 @@ const AFTER_FAILURE: Duration = Duration::from_millis(200);
 pub struct Machine {
     root: TempDir,
     lives: u32,
+    way: Way,
     aws: Aws,
     ledger: Ledger,
     api: JoinHandle<()>,
@@ -124,13 +125,23 @@ pub struct Ended {
 impl Machine {
     /// A new one, with an application of a folder, a database, a service and source code.
     pub async fn start() -> Self {
+        Self::new(Way::Guarded).await
+    }
+
+    /// A new one in which nothing stands between the callers and the endpoints, so that a call takes no
+    /// longer than it has to.
+    pub async fn straight() -> Self {
+        Self::new(Way::Straight).await
+    }
+
+    async fn new(way: Way) -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
         let path = |name: &str| root.path().join(name);
         fs::create_dir_all(path("tree/folder")).expect("the application's folder");
         fs::create_dir_all(path("code")).expect("the application's source code");
         fs::write(path("code/main.rs"), "fn main() {}\n").expect("source code");
         fs::create_dir(path("life-1")).expect("a folder for its first life");
-        Self::over(root, 1).await
+        Self::over(root, 1, way).await
     }
 
     /// Another one, over a copy of everything as it is now.
@@ -138,13 +149,13 @@ impl Machine {
         let root = tempfile::tempdir().expect("a temporary folder");
         let all = format!("{}/.", self.root.path().display());
         run(Command::new("cp").args(["--archive", &all]).arg(root.path()));
-        Self::over(root, self.lives).await
+        Self::over(root, self.lives, self.way).await
     }
 
-    async fn over(root: TempDir, lives: u32) -> Self {
+    async fn over(root: TempDir, lives: u32, way: Way) -> Self {
         let description = description(root.path());
         let application = Application::parse(&description).expect("the application's description");
-        let aws = Aws::over(&life(root.path(), lives), &application.services).await;
+        let aws = Aws::over(&life(root.path(), lives), &application.services, way).await;
         aws.settings(&[("application", &description), ("settle-seconds", "0"), ("nightly", "off")]);
         let ledger = Ledger::new(&aws.past(Service::DynamoDb), NAME);
         let (listener, at) = bind().await;
@@ -157,7 +168,7 @@ impl Machine {
             clock: Timestamp::now,
         });
         let api = tokio::spawn(async move { axum::serve(listener, router).await.expect("serving the api") });
-        Self { root, lives, aws, ledger, api, address, client: Client::new(), worker: Arc::default() }
+        Self { root, lives, way, aws, ledger, api, address, client: Client::new(), worker: Arc::default() }
     }
 
     /// What stands between the callers and the endpoints.
@@ -173,6 +184,33 @@ impl Machine {
     /// Writes the application's database.
     pub fn write_book(&self, text: &str) {
         fs::write(self.root.path().join("book"), text).expect("writing the database");
+    }
+
+    /// Describes the application anew.
+    pub fn describe(&self, description: &str) {
+        self.aws.settings(&[("application", description)]);
+    }
+
+    /// What a process needs to reach the endpoints as somebody who calls.
+    pub fn environment(&self, who: Who) -> BTreeMap<String, String> {
+        self.aws.environment(who)
+    }
+
+    /// What is in the table.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Finds the processes that work as agents at the time, also while the machine is at work.
+    pub fn agents(&self) -> impl Fn() -> Vec<Pid> + Send + 'static {
+        let folder = life(self.root.path(), self.lives).join("ecs");
+        move || agents(&folder)
+    }
+
+    /// Empties the agents' cache: a task on ECS begins with none.
+    pub fn forget_cache(&self) {
+        // There may be none yet.
+        let _ = fs::remove_dir_all(life(self.root.path(), self.lives).join("cache"));
     }
 
     /// Says whom a [`Verdict::Stop`](crate::between::Verdict::Stop) stops.
@@ -318,7 +356,7 @@ impl Machine {
         self.api.abort();
         let placeholder = tempfile::tempdir().expect("a temporary folder");
         let root = std::mem::replace(&mut self.root, placeholder);
-        let next = Self::over(root, self.lives + 1).await;
+        let next = Self::over(root, self.lives + 1, self.way).await;
         *self = next;
     }
 

@@ -92,6 +92,11 @@ impl Postgres {
         crate::run(psql.arg("--file").arg(dump));
     }
 
+    /// Dumps a database.
+    pub fn dump(&self, database: &str) -> Vec<u8> {
+        crate::run(self.client("pg_dump").arg(database)).stdout
+    }
+
     fn client(&self, program: &str) -> Command {
         let mut command = Command::new(programs().join(program));
         command.arg("--host").arg(self.host()).args(["--username", "app"]);

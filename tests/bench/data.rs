@@ -1,0 +1,240 @@
+//! Backups and restores, against others with the same data on the same machine, in turns.
+
+use std::{
+    fs,
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use nightkeep_domain::{operation::Kind, record::Status};
+use nightkeep_tests::{
+    between::{Service, Verdict, Who},
+    machine::Machine,
+    postgres::Postgres,
+};
+use serde_json::json;
+
+use crate::{
+    peers::{Peer, Tool, root},
+    process::{Watch, timed},
+    results::Results,
+};
+
+/// How much of real files there is.
+const FILES: u64 = 2 << 30;
+
+/// Rows of the database; their dump has about 500 MB.
+const ROWS: u64 = 1_500_000;
+
+/// How far away S3 is where it is not on the same machine.
+const FAR: Duration = Duration::from_millis(40);
+
+/// Of so many files, or rows, one changes.
+const ONE_IN: usize = 100;
+
+/// What is backed up.
+struct Material {
+    tree: PathBuf,
+    /// The dump, and the dump after some rows have changed.
+    dumps: [PathBuf; 2],
+}
+
+/// One tool or Nightkeep itself, in one round.
+struct Round<'a> {
+    machine: Machine,
+    material: &'a Material,
+    peers: Vec<Peer>,
+    far: bool,
+    results: &'a mut Results,
+}
+
+/// Measures everything, `rounds` times.
+pub(crate) async fn measure(results: &mut Results, rounds: u32) {
+    let material = material();
+    for far in [false, true] {
+        for number in 0..rounds {
+            eprintln!("data: round {} of {rounds}, S3 {}", number + 1, if far { "far away" } else { "near" });
+            let machine = if far { Machine::start().await } else { Machine::straight().await };
+            let place = tempfile::tempdir_in(root().join("target/bench")).unwrap();
+            let tools = if far { &[Tool::Restic][..] } else { &Tool::ALL };
+            let peers =
+                tools.iter().map(|&tool| Peer::new(tool, place.path(), machine.environment(Who::Agent)));
+            let peers = peers.collect();
+            let round = Round { machine, material: &material, peers, far, results };
+            round.run(number).await;
+        }
+    }
+}
+
+impl Round<'_> {
+    async fn run(mut self, number: u32) {
+        let tree = self.material.tree.clone();
+        self.machine
+            .describe(&format!("name = \"Bench\"\n[[source]]\nname = \"files\"\ndirectory = {tree:?}\n"));
+        self.back_up("first full backup", number, 0).await;
+        self.back_up("nothing changed", number, 1).await;
+        change(&tree, number * 10);
+        self.back_up("1 % of files changed", number, 2).await;
+
+        for (work, emptied) in
+            [("restore into an empty folder", true), ("restore in place, 1 % differs", false)]
+        {
+            if emptied {
+                empty(&tree);
+            } else {
+                change(&tree, number * 10 + 1);
+                for peer in &self.peers {
+                    change(&peer.restored(&tree), number * 10 + 1);
+                }
+            }
+            self.all(work, number, Kind::Restore, |peer| Some(peer.restore(2))).await;
+        }
+        for peer in self.peers.iter().filter(|peer| peer.tool == Tool::Restic) {
+            same(&tree, &peer.restored(&tree));
+        }
+
+        for (position, dump) in self.material.dumps.clone().into_iter().enumerate() {
+            self.machine.describe(&format!(
+                "name = \"Bench\"\n[[source]]\nname = \"database\"\ndump = [\"cat\", {dump:?}]\n"
+            ));
+            let work = ["PostgreSQL dump, in full", "PostgreSQL dump, 1 % of rows changed"][position];
+            self.all(work, number, Kind::Backup, |peer| peer.back_up_dump(&dump, position as u32)).await;
+        }
+    }
+
+    async fn back_up(&mut self, work: &str, number: u32, backup: u32) {
+        let tree = self.material.tree.clone();
+        self.all(work, number, Kind::Backup, |peer| Some(peer.back_up(&tree, backup))).await;
+    }
+
+    /// Has everybody do the same work, in turns: who is first in one round is last in the next.
+    async fn all(&mut self, work: &str, number: u32, kind: Kind, command: impl Fn(&Peer) -> Option<Command>) {
+        if number % 2 == 0 {
+            self.nightkeep(work, kind).await;
+        }
+        for position in 0..self.peers.len() {
+            let peer = &self.peers[position];
+            peer.forget_cache();
+            let Some(command) = command(peer) else { continue };
+            let name = peer.tool.name();
+            self.listen();
+            let usage = tokio::task::block_in_place(|| timed(&command));
+            self.note(work, name, usage.json());
+        }
+        if number % 2 == 1 {
+            self.nightkeep(work, kind).await;
+        }
+    }
+
+    async fn nightkeep(&mut self, work: &str, kind: Kind) {
+        self.machine.forget_cache();
+        let watch = Watch::begin(&self.machine);
+        self.listen();
+        assert!(self.machine.begin(kind).await.is_some_and(|status| status.is_success()), "{work}");
+        self.machine.settled().await;
+        let agents = watch.end();
+        let newest = self.machine.ledger().records(None, 1).await.unwrap().records.remove(0);
+        assert_eq!(newest.status, Status::Success, "{work}: {}", self.machine.log());
+        // A restore's first agent makes the safety backup.
+        self.note(work, "nightkeep", agents.last().unwrap().json());
+    }
+
+    /// Begins to count requests, and has those to S3 take their time if it is far away.
+    fn listen(&self) {
+        let far = self.far;
+        self.machine.between().follow(move |call| {
+            if far && call.service == Service::S3 { Verdict::Late(FAR) } else { Verdict::Pass }
+        });
+    }
+
+    fn note(&mut self, work: &str, tool: &str, mut usage: serde_json::Value) {
+        if self.far {
+            let calls = self.machine.between().calls();
+            usage["requests"] = json!(calls.iter().filter(|call| call.service == Service::S3).count());
+        }
+        let place = if self.far { "far" } else { "near" };
+        self.results.add(&["data", place, work, tool], usage);
+    }
+}
+
+/// Real files, and a real dump, made once and kept in `target/bench`.
+fn material() -> Material {
+    let folder = root().join("target/bench/material");
+    let tree = folder.join("tree");
+    if !folder.join("whole").exists() {
+        eprintln!("data: gathering {} of real files", FILES);
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&tree).unwrap();
+        gather(&tree);
+        dump(&folder);
+        fs::write(folder.join("whole"), "").unwrap();
+    }
+    Material { tree, dumps: [folder.join("dump-1"), folder.join("dump-2")] }
+}
+
+/// Copies a cargo registry and an operating system's own files, until there are enough.
+fn gather(tree: &Path) {
+    let home = std::env::var("CARGO_HOME").map(PathBuf::from);
+    let home = home.unwrap_or_else(|_| PathBuf::from(std::env::var_os("HOME").unwrap()).join(".cargo"));
+    let places = [home.join("registry"), "/usr/share".into(), "/usr/bin".into(), "/usr/lib".into()];
+    let mut copied = 0;
+    for (number, place) in places.iter().enumerate() {
+        for entry in walkdir::WalkDir::new(place).sort_by_file_name().into_iter().flatten() {
+            if copied >= FILES {
+                return;
+            }
+            let target = tree.join(number.to_string()).join(entry.path().strip_prefix(place).unwrap());
+            let kind = entry.file_type();
+            if kind.is_dir() {
+                fs::create_dir_all(target).unwrap();
+            } else if kind.is_symlink() {
+                std::os::unix::fs::symlink(fs::read_link(entry.path()).unwrap(), target).unwrap();
+            } else if kind.is_file() {
+                copied += fs::copy(entry.path(), target).unwrap();
+            }
+        }
+    }
+    panic!("this machine has only {copied} bytes of files");
+}
+
+/// Dumps a database, changes some of its rows, and dumps it again.
+fn dump(folder: &Path) {
+    let database = Postgres::start();
+    database.sql(
+        "app",
+        &format!(
+            "CREATE TABLE visit (id bigint PRIMARY KEY, person uuid, signed_at timestamptz, message text);
+             SELECT setseed(0.5);
+             INSERT INTO visit SELECT number, gen_random_uuid(), now() - number * interval '1 minute',
+                 (SELECT string_agg(md5((number * 7 + part)::text), ' ') FROM generate_series(1, 8) AS part)
+             FROM generate_series(1, {ROWS}) AS number"
+        ),
+    );
+    let into = |name: &str| fs::write(folder.join(name), database.dump("app")).unwrap();
+    into("dump-1");
+    database.sql("app", &format!("UPDATE visit SET message = 'changed ' || message WHERE id % {ONE_IN} = 0"));
+    into("dump-2");
+}
+
+/// Changes some of the files: one byte of each, and with it the time.
+fn change(tree: &Path, tag: u32) {
+    let files = walkdir::WalkDir::new(tree).sort_by_file_name().into_iter().flatten();
+    let files = files.filter(|entry| entry.file_type().is_file()).skip(tag as usize % ONE_IN).step_by(ONE_IN);
+    for entry in files {
+        let file = fs::OpenOptions::new().write(true).open(entry.path()).unwrap();
+        let length = file.metadata().unwrap().len();
+        file.write_at(&[tag as u8], length / 2).unwrap();
+    }
+}
+
+fn empty(folder: &Path) {
+    fs::remove_dir_all(folder).unwrap();
+    fs::create_dir(folder).unwrap();
+}
+
+/// Both restores have to have led to the same.
+fn same(one: &Path, other: &Path) {
+    nightkeep_tests::run(Command::new("diff").args(["--recursive", "--no-dereference"]).arg(one).arg(other));
+}
