@@ -111,7 +111,7 @@ impl Round<'_> {
 
     /// Has everybody do the same work, in turns: who is first in one round is last in the next.
     async fn all(&mut self, work: &str, number: u32, kind: Kind, command: impl Fn(&Peer) -> Option<Command>) {
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             self.nightkeep(work, kind).await;
         }
         for position in 0..self.peers.len() {
@@ -123,7 +123,7 @@ impl Round<'_> {
             let usage = tokio::task::block_in_place(|| timed(&command));
             self.note(work, name, usage.json());
         }
-        if number % 2 == 1 {
+        if !number.is_multiple_of(2) {
             self.nightkeep(work, kind).await;
         }
     }

@@ -11,6 +11,7 @@ mod operation;
 mod peers;
 mod process;
 mod results;
+mod table;
 
 use results::Results;
 
@@ -20,6 +21,7 @@ async fn main() {
     // Cargo adds a flag of its own.
     for part in std::env::args().skip(1).filter(|argument| argument != "--bench") {
         let mut results = Results::new(&part);
+        results.add(&["machine"], table::machine());
         match part.as_str() {
             "data" => data::measure(&mut results, rounds).await,
             "functions" => functions::measure(&mut results, rounds).await,
@@ -27,4 +29,5 @@ async fn main() {
             other => panic!("there is no part “{other}”"),
         }
     }
+    table::write();
 }
