@@ -18,7 +18,7 @@ use serde_json::json;
 
 use crate::{
     peers::{Peer, Tool, root},
-    process::{Watch, timed},
+    process::{Usage, Watch, timed},
     results::Results,
 };
 
@@ -130,15 +130,9 @@ impl Round<'_> {
 
     async fn nightkeep(&mut self, work: &str, kind: Kind) {
         self.machine.forget_cache();
-        let watch = Watch::begin(&self.machine);
         self.listen();
-        assert!(self.machine.begin(kind).await.is_some_and(|status| status.is_success()), "{work}");
-        self.machine.settled().await;
-        let agents = watch.end();
-        let newest = self.machine.ledger().records(None, 1).await.unwrap().records.remove(0);
-        assert_eq!(newest.status, Status::Success, "{work}: {}", self.machine.log());
-        // A restore's first agent makes the safety backup.
-        self.note(work, "nightkeep", agents.last().unwrap().json());
+        let usage = at_work(&mut self.machine, kind).await;
+        self.note(work, "nightkeep", usage.json());
     }
 
     /// Begins to count requests, and has those to S3 take their time if it is far away.
@@ -157,6 +151,20 @@ impl Round<'_> {
         let place = if self.far { "far" } else { "near" };
         self.results.add(&["data", place, work, tool], usage);
     }
+}
+
+/// Has the machine do an operation, which has to succeed, and says what its last agent took: the first
+/// agent of a restore makes the safety backup.
+pub(crate) async fn at_work(machine: &mut Machine, kind: Kind) -> Usage {
+    let watch = Watch::begin(machine);
+    assert!(machine.begin(kind).await.is_some_and(|status| status.is_success()), "{kind:?}");
+    machine.settled().await;
+    let agents = watch.end();
+    if kind != Kind::Purge {
+        let newest = machine.ledger().records(None, 1).await.unwrap().records.remove(0);
+        assert_eq!(newest.status, Status::Success, "{kind:?}: {}", machine.log());
+    }
+    *agents.last().unwrap()
 }
 
 /// Real files, and a real dump, made once and kept in `target/bench`.

@@ -7,6 +7,7 @@
 
 mod data;
 mod functions;
+mod growth;
 mod operation;
 mod peers;
 mod process;
@@ -25,6 +26,7 @@ async fn main() {
         match part.as_str() {
             "data" => data::measure(&mut results, rounds).await,
             "functions" => functions::measure(&mut results, rounds).await,
+            "growth" => growth::measure(&mut results).await,
             "operation" => operation::measure(&mut results, rounds).await,
             other => panic!("there is no part “{other}”"),
         }

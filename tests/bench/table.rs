@@ -54,6 +54,7 @@ pub(crate) fn write() {
         ("data", "Backups and restores", data as fn(&Value) -> Vec<String>),
         ("functions", "Functions", functions),
         ("operation", "The operation itself", operation),
+        ("growth", "Growth", growth),
     ] {
         let Some(kept) = Results::kept(part) else { continue };
         page.push(format!("## {title}"));
@@ -205,6 +206,47 @@ fn operation(kept: &Value) -> Vec<String> {
             of("at_work"),
             target(of("to_ending"))
         ),
+    ]
+}
+
+fn growth(kept: &Value) -> Vec<String> {
+    let of = |place: &Value, figure: &str| median(place, figure).unwrap_or(f64::NAN);
+    let usage = |place: &Value| {
+        let place = json!([place]);
+        format!("{} | {:.0} MB", seconds(of(&place, "wall")), of(&place, "peak") / 1e6)
+    };
+    // By number, not by text.
+    let sorted = |part: &str| {
+        let mut all: Vec<(u64, Value)> = Vec::new();
+        for (count, place) in kept[part].as_object().into_iter().flatten() {
+            all.push((count.parse().unwrap(), place.clone()));
+        }
+        all.sort_by_key(|(count, _)| *count);
+        all
+    };
+    let mut records = vec![
+        "| records | a page of the list | the state | a backup | |".to_owned(),
+        "|---:|---:|---:|---:|---:|".to_owned(),
+    ];
+    for (count, place) in sorted("records") {
+        let (list, state) = (of(&place, "list"), of(&place, "state"));
+        records.push(format!("| {count} | {list:.1} ms | {state:.1} ms | {} |", usage(&place[0]["backup"])));
+    }
+    let works = |part: &str, works: &[&str]| {
+        let mut rows = vec![
+            format!("| {part} | {} | |", works.join(" | | ")),
+            format!("|---:|{}", "---:|".repeat(2 * works.len())),
+        ];
+        for (count, place) in sorted(part) {
+            let cells: Vec<String> = works.iter().map(|work| usage(&place[*work][0])).collect();
+            rows.push(format!("| {count} | {} |", cells.join(" | ")));
+        }
+        rows.join("\n")
+    };
+    vec![
+        records.join("\n"),
+        works("files", &["full", "unchanged", "in place, nothing differs"]),
+        works("snapshots", &["backup", "restore", "purge"]),
     ]
 }
 

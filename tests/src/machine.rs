@@ -289,6 +289,13 @@ impl Machine {
         Some(json!({ "id": given["id"], "code": given["code"] }))
     }
 
+    /// The body of the answer to a GET, which has to be a good one.
+    pub async fn get(&self, path: &str) -> Vec<u8> {
+        let answer = self.client.get(format!("{}{path}", self.address)).send().await.expect("an answer");
+        assert_eq!(answer.status(), StatusCode::OK, "GET {path}");
+        answer.bytes().await.expect("a whole answer").to_vec()
+    }
+
     /// The answer to a POST; none if the connection broke.
     async fn post(&self, path: &str, body: &Value) -> Option<(StatusCode, Value)> {
         let url = format!("{}/api/{path}", self.address);
