@@ -6,7 +6,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, PutRequest, WriteRequest},
+};
 use jiff::{SignedDuration, Timestamp};
 use nightkeep_domain::operation::Kind;
 use nightkeep_tests::machine::Machine;
@@ -31,7 +34,17 @@ pub(crate) async fn measure(results: &mut Results) {
 async fn records(results: &mut Results, count: i64) {
     let mut machine = small().await;
     at_work(&mut machine, Kind::Backup).await;
-    let table = machine.table();
+    fill(&machine.table(), count).await;
+    let listed = timed(&machine, "/api/records?limit=50").await;
+    let state = timed(&machine, "/api/state").await;
+    let usage = at_work(&mut machine, Kind::Backup).await;
+    let backup = usage.json();
+    results
+        .add(&["records", &count.to_string()], json!({ "list": listed, "state": state, "backup": backup }));
+}
+
+/// Adds copies of the newest record to a table, each older than the one before, until there are `count`.
+pub(crate) async fn fill(table: &Client, count: i64) {
     let newest = table.query().table_name("nightkeep").key_condition_expression("pk = :pk");
     let newest = newest.expression_attribute_values(":pk", AttributeValue::S("record".to_owned()));
     let model = newest.send().await.unwrap().items.unwrap().remove(0);
@@ -55,12 +68,6 @@ async fn records(results: &mut Results, count: i64) {
         let request = table.batch_write_item().request_items("nightkeep", writes.collect());
         request.send().await.unwrap();
     }
-    let listed = timed(&machine, "/api/records?limit=50").await;
-    let state = timed(&machine, "/api/state").await;
-    let usage = at_work(&mut machine, Kind::Backup).await;
-    let backup = usage.json();
-    results
-        .add(&["records", &count.to_string()], json!({ "list": listed, "state": state, "backup": backup }));
 }
 
 /// How long one answer takes, in milliseconds.

@@ -9,9 +9,11 @@ mod data;
 mod functions;
 mod growth;
 mod operation;
+mod page;
 mod peers;
 mod process;
 mod results;
+mod start;
 mod table;
 
 use results::Results;
@@ -28,6 +30,8 @@ async fn main() {
             "functions" => functions::measure(&mut results, rounds).await,
             "growth" => growth::measure(&mut results).await,
             "operation" => operation::measure(&mut results, rounds).await,
+            "page" => page::measure(&mut results, rounds).await,
+            "start" => start::measure(&mut results),
             other => panic!("there is no part “{other}”"),
         }
     }

@@ -43,7 +43,7 @@ pub(crate) fn machine() -> Value {
 
 /// Writes the page.
 pub(crate) fn write() {
-    let mut page = vec![
+    let mut text = vec![
         "# How fast Nightkeep is".to_owned(),
         "Written by `tests/bench/run` from what it measured; nothing here is estimated or typed by hand, but \
          for the reasons in `tests/bench/reasons.md`, which stand at the end. Other tools did the same work \
@@ -55,14 +55,16 @@ pub(crate) fn write() {
         ("functions", "Functions", functions),
         ("operation", "The operation itself", operation),
         ("growth", "Growth", growth),
+        ("page", "The page", page),
+        ("start", "From a clone to the page", start),
     ] {
         let Some(kept) = Results::kept(part) else { continue };
-        page.push(format!("## {title}"));
-        page.extend(rows(&kept));
-        page.push(on(&kept["machine"][0]));
+        text.push(format!("## {title}"));
+        text.extend(rows(&kept));
+        text.push(on(&kept["machine"][0]));
     }
-    page.push(fs::read_to_string(root().join("tests/bench/reasons.md")).unwrap().trim().to_owned());
-    fs::write(root().join("docs/performance.md"), page.join("\n\n") + "\n").unwrap();
+    text.push(fs::read_to_string(root().join("tests/bench/reasons.md")).unwrap().trim().to_owned());
+    fs::write(root().join("docs/performance.md"), text.join("\n\n") + "\n").unwrap();
 }
 
 fn on(machine: &Value) -> String {
@@ -248,6 +250,32 @@ fn growth(kept: &Value) -> Vec<String> {
         works("files", &["full", "unchanged", "in place, nothing differs"]),
         works("snapshots", &["backup", "restore", "purge"]),
     ]
+}
+
+fn page(kept: &Value) -> Vec<String> {
+    let of = |part: &str, figure: &str| median(&kept[part], figure).unwrap_or(f64::NAN);
+    vec![
+        "Chromium, which has never seen the page, and the local program; behind a cold function add its init and \
+         first answer from above."
+            .to_owned(),
+        format!(
+            "| first contentful paint | bytes | requests | the page’s thread, 50 rows | 10,000 rows one after the other |\n\
+             |---:|---:|---:|---:|---:|\n| {:.0} ms | {:.0} | {:.0} | {:.0} ms | {:.0} ms |",
+            of("first load", "painted"),
+            of("first load", "bytes"),
+            of("first load", "requests"),
+            of("first load", "worked"),
+            of("all rows", "worked_for_all")
+        ),
+    ]
+}
+
+fn start(kept: &Value) -> Vec<String> {
+    let took = median(&kept["clean"], "wall").unwrap_or(f64::NAN);
+    vec![format!(
+        "`cargo run` with everything downloaded and nothing built, until the page is there: {}, at most 360 s.",
+        missed(format!("{took:.0} s"), took > 360.0)
+    )]
 }
 
 fn seconds(seconds: f64) -> String {
