@@ -45,7 +45,7 @@ pub(crate) fn timed(command: &Command) -> Usage {
     let place = tempfile::NamedTempFile::new().unwrap();
     let mut time = Command::new("/usr/bin/time");
     time.args(["--format", "%U %S %M", "--output"]).arg(place.path()).arg("--");
-    time.arg(command.get_program()).args(command.get_args());
+    time.arg(command.get_program()).args(command.get_args()).env_clear();
     for (name, value) in command.get_envs() {
         time.env(name, value.unwrap_or_default());
     }

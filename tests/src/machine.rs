@@ -250,11 +250,18 @@ impl Machine {
             Kind::Backup => ("backups", json!({})),
             Kind::SourceArchive => ("source-archives", json!({})),
             Kind::Restart => {
-                ("restarts", json!({ "confirmation": self.confirmation("restart", None).await? }))
+                let confirmation = match self.confirmation("restart", None).await? {
+                    Ok(confirmation) => confirmation,
+                    Err(refused) => return Some(refused),
+                };
+                ("restarts", json!({ "confirmation": confirmation }))
             }
             Kind::Restore => {
                 let record = newest().await;
-                let confirmation = self.confirmation("restore", Some(&record)).await?;
+                let confirmation = match self.confirmation("restore", Some(&record)).await? {
+                    Ok(confirmation) => confirmation,
+                    Err(refused) => return Some(refused),
+                };
                 ("restores", json!({ "record_id": record, "confirmation": confirmation }))
             }
             Kind::Purge => {
@@ -283,10 +290,12 @@ impl Machine {
         self.ledger.begin(&beginning).await.expect("beginning an operation");
     }
 
-    async fn confirmation(&self, action: &str, record: Option<&str>) -> Option<Value> {
-        let (_, given) =
+    /// A confirmation, or the status with which it is refused.
+    async fn confirmation(&self, action: &str, record: Option<&str>) -> Option<Result<Value, StatusCode>> {
+        let (status, given) =
             self.post("confirmations", &json!({ "action": action, "record_id": record })).await?;
-        Some(json!({ "id": given["id"], "code": given["code"] }))
+        let confirmation = json!({ "id": given["id"], "code": given["code"] });
+        Some(if status.is_success() { Ok(confirmation) } else { Err(status) })
     }
 
     /// The body of the answer to a GET, which has to be a good one.
