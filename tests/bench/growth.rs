@@ -6,13 +6,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, PutRequest, WriteRequest},
-};
-use jiff::{SignedDuration, Timestamp};
 use nightkeep_domain::operation::Kind;
-use nightkeep_tests::machine::Machine;
+use nightkeep_tests::{machine::Machine, many};
 use serde_json::json;
 
 use crate::{data::at_work, peers::root, results::Results};
@@ -34,40 +29,13 @@ pub(crate) async fn measure(results: &mut Results) {
 async fn records(results: &mut Results, count: i64) {
     let mut machine = small().await;
     at_work(&mut machine, Kind::Backup).await;
-    fill(&machine.table(), count).await;
+    many::records(&machine.table(), count).await;
     let listed = timed(&machine, "/api/records?limit=50").await;
     let state = timed(&machine, "/api/state").await;
     let usage = at_work(&mut machine, Kind::Backup).await;
     let backup = usage.json();
     results
         .add(&["records", &count.to_string()], json!({ "list": listed, "state": state, "backup": backup }));
-}
-
-/// Adds copies of the newest record to a table, each older than the one before, until there are `count`.
-pub(crate) async fn fill(table: &Client, count: i64) {
-    let newest = table.query().table_name("nightkeep").key_condition_expression("pk = :pk");
-    let newest = newest.expression_attribute_values(":pk", AttributeValue::S("record".to_owned()));
-    let model = newest.send().await.unwrap().items.unwrap().remove(0);
-    let id = model["sk"].as_s().unwrap().clone();
-    let numbers: Vec<i64> = (1..count).collect();
-    for batch in numbers.chunks(25) {
-        let writes = batch.iter().map(|number| {
-            let at = Timestamp::now() - SignedDuration::from_mins(36 * number);
-            let mut item = model.clone();
-            // The time in milliseconds is how an id begins.
-            let time = format!("{:012x}", at.as_millisecond());
-            let other = format!("{}-{}{}", &time[..8], &time[8..], &id[13..]);
-            for name in ["sk", "id"] {
-                item.insert(name.to_owned(), AttributeValue::S(other.clone()));
-            }
-            item.insert("created_at".to_owned(), AttributeValue::S(at.to_string()));
-            WriteRequest::builder()
-                .put_request(PutRequest::builder().set_item(Some(item)).build().unwrap())
-                .build()
-        });
-        let request = table.batch_write_item().request_items("nightkeep", writes.collect());
-        request.send().await.unwrap();
-    }
 }
 
 /// How long one answer takes, in milliseconds.

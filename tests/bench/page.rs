@@ -2,10 +2,10 @@
 
 use std::process::Command;
 
-use nightkeep_tests::console::Console;
+use nightkeep_tests::{console::Console, many};
 use serde_json::Value;
 
-use crate::{growth, peers::root, results::Results};
+use crate::{peers::root, results::Results};
 
 /// Rows of the long list.
 const ROWS: i64 = 10_000;
@@ -13,11 +13,11 @@ const ROWS: i64 = 10_000;
 pub(crate) async fn measure(results: &mut Results, rounds: u32) {
     let console = Console::start("[[source]]\nname = \"quick\"\ndump = [\"echo\", \"data\"]\n").await;
     console.good_backup().await;
-    growth::fill(&console.table(), 50).await;
+    many::records(&console.table(), 50).await;
     for _ in 0..rounds {
         results.add(&["first load"], open(&console, &[]));
     }
-    growth::fill(&console.table(), ROWS).await;
+    many::records(&console.table(), ROWS).await;
     for _ in 0..rounds {
         results.add(&["all rows"], open(&console, &[&ROWS.to_string()]));
     }

@@ -14,6 +14,7 @@ pub mod files;
 pub mod issuer;
 pub mod lambda;
 pub mod machine;
+pub mod many;
 pub mod postgres;
 pub mod restic;
 mod secrets;
