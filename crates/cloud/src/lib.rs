@@ -11,6 +11,7 @@ use aws_config::{BehaviorVersion, SdkConfig, timeout::TimeoutConfig};
 
 mod archives;
 mod error;
+mod http;
 mod ledger;
 mod metrics;
 mod secrets;
@@ -27,13 +28,17 @@ pub use services::Services;
 pub use settings::{InForce, SettingsStore};
 pub use tasks::{TaskConfig, Tasks};
 
+/// How long connecting may take.
+const CONNECTED_WITHIN: Duration = Duration::from_secs(3);
+
 /// What all clients share: region, credentials and endpoints, from the environment, and how long an
 /// answer may take. The SDK itself would wait for ever.
 pub async fn connect() -> SdkConfig {
     aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http::client(CONNECTED_WITHIN))
         .timeout_config(
             TimeoutConfig::builder()
-                .connect_timeout(Duration::from_secs(3))
+                .connect_timeout(CONNECTED_WITHIN)
                 .operation_attempt_timeout(Duration::from_secs(15))
                 .build(),
         )
