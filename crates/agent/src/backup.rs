@@ -31,6 +31,8 @@ pub(crate) struct Backup<'a> {
     pub(crate) archive: &'a Archive,
     pub(crate) application: &'a Application,
     pub(crate) record: RecordId,
+    /// Which try it is, from 1.
+    pub(crate) attempt: u32,
     /// Whether folders may be empty.
     pub(crate) empty: Empty,
     /// The snapshots of the newest successful backup.
@@ -67,8 +69,10 @@ impl Backup<'_> {
             .iter()
             .map(|source| checked(source, self.empty))
             .collect::<Result<_, _>>()?;
-        // An earlier attempt that was cut short may have left some.
-        self.archive.discard(self.record)?;
+        // Only an earlier attempt can have left some, and to look for them is to read every snapshot.
+        if self.attempt > 1 {
+            self.archive.discard(self.record)?;
+        }
         let result = thread::scope(|scope| {
             scope.spawn(|| self.count(&sources));
             self.read(&sources)

@@ -92,6 +92,7 @@ impl Stage<'_> {
             archive: &archive,
             application,
             record,
+            attempt: self.config.assignment.attempt,
             empty,
             before: &before,
             tally: &self.tally,
