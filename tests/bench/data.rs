@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use lambda_http::http::StatusCode;
 use nightkeep_domain::{operation::Kind, record::Status};
 use nightkeep_tests::{
     between::{Service, Verdict, Who},
@@ -46,25 +47,40 @@ struct Round<'a> {
     machine: Machine,
     material: &'a Material,
     peers: Vec<Peer>,
+    /// For what is only of this round.
+    place: PathBuf,
     far: bool,
+    /// The record that is restored: not the newest, which a restore makes itself.
+    record: String,
     results: &'a mut Results,
 }
 
 /// Measures everything, `rounds` times.
 pub(crate) async fn measure(results: &mut Results, rounds: u32) {
     let material = material();
-    for far in [false, true] {
+    // A run that does not come to its end leaves the files in any state.
+    fs::remove_file(material.whole()).unwrap();
+    for far in if std::env::var_os("ONLY").is_some() { &[false][..] } else { &[false, true][..] }.iter().copied() {
         for number in 0..rounds {
             eprintln!("data: round {} of {rounds}, S3 {}", number + 1, if far { "far away" } else { "near" });
             let machine = if far { Machine::start().await } else { Machine::straight().await };
             let place = tempfile::tempdir_in(root().join("target/bench")).unwrap();
-            let tools = if far { &[Tool::Restic][..] } else { &Tool::ALL };
+            let tools = if std::env::var_os("ONLY").is_some() { &[][..] } else if far { &[Tool::Restic][..] } else { &Tool::ALL };
             let peers =
                 tools.iter().map(|&tool| Peer::new(tool, place.path(), machine.environment(Who::Agent)));
             let peers = peers.collect();
-            let round = Round { machine, material: &material, peers, far, results };
+            let place = place.path().to_owned();
+            let round = Round { machine, material: &material, peers, place, far, record: String::new(), results };
             round.run(number).await;
         }
+    }
+    fs::write(material.whole(), "").unwrap();
+}
+
+impl Material {
+    /// What is there if the rest is as it was gathered, but for a few bytes.
+    fn whole(&self) -> PathBuf {
+        self.tree.with_file_name("whole")
     }
 }
 
@@ -77,16 +93,23 @@ impl Round<'_> {
         self.back_up("nothing changed", number, 1).await;
         change(&tree, number * 10);
         self.back_up("1 % of files changed", number, 2).await;
+        self.record = self.machine.newest().await;
 
         for (work, emptied) in
             [("restore into an empty folder", true), ("restore in place, 1 % differs", false)]
         {
             if emptied {
-                empty(&tree);
+                // A file system avoids for a while what was just removed from it.
+                fs::rename(&tree, self.place.join("lost")).unwrap();
+                fs::create_dir(&tree).unwrap();
             } else {
                 change(&tree, number * 10 + 1);
                 for peer in &self.peers {
                     change(&peer.restored(&tree), number * 10 + 1);
+                    if peer.tool == Tool::Restic {
+                        // It takes a link that is there already for an error.
+                        remove_links(&peer.restored(&tree));
+                    }
                 }
             }
             self.all(work, number, Kind::Restore, |peer| Some(peer.restore(2))).await;
@@ -131,12 +154,19 @@ impl Round<'_> {
     async fn nightkeep(&mut self, work: &str, kind: Kind) {
         self.machine.forget_cache();
         self.listen();
-        let usage = at_work(&mut self.machine, kind).await;
+        let watch = Watch::begin(&self.machine);
+        let begun = match kind {
+            Kind::Restore => self.machine.restore(&self.record).await,
+            Kind::Backup | Kind::SourceArchive | Kind::Restart | Kind::Purge => self.machine.begin(kind).await,
+        };
+        let usage = finished(&mut self.machine, kind, watch, begun).await;
         self.note(work, "nightkeep", usage.json());
     }
 
-    /// Begins to count requests, and has those to S3 take their time if it is far away.
+    /// Begins to count requests, and has those to S3 take their time if it is far away. What others have
+    /// left in memory is on the disk before, so that nobody waits for it.
     fn listen(&self) {
+        rustix::fs::sync();
         let far = self.far;
         self.machine.between().follow(move |call| {
             if far && call.service == Service::S3 { Verdict::Late(FAR) } else { Verdict::Pass }
@@ -157,7 +187,12 @@ impl Round<'_> {
 /// agent of a restore makes the safety backup.
 pub(crate) async fn at_work(machine: &mut Machine, kind: Kind) -> Usage {
     let watch = Watch::begin(machine);
-    assert!(machine.begin(kind).await.is_some_and(|status| status.is_success()), "{kind:?}");
+    let begun = machine.begin(kind).await;
+    finished(machine, kind, watch, begun).await
+}
+
+async fn finished(machine: &mut Machine, kind: Kind, watch: Watch, begun: Option<StatusCode>) -> Usage {
+    assert!(begun.is_some_and(|status| status.is_success()), "{kind:?}");
     machine.settled().await;
     let agents = watch.end();
     if kind != Kind::Purge {
@@ -170,16 +205,17 @@ pub(crate) async fn at_work(machine: &mut Machine, kind: Kind) -> Usage {
 /// Real files, and a real dump, made once and kept in `target/bench`.
 fn material() -> Material {
     let folder = root().join("target/bench/material");
-    let tree = folder.join("tree");
-    if !folder.join("whole").exists() {
-        eprintln!("data: gathering {} of real files", FILES);
+    let material =
+        Material { tree: folder.join("tree"), dumps: [folder.join("dump-1"), folder.join("dump-2")] };
+    if !material.whole().exists() {
+        eprintln!("data: gathering {FILES} bytes of real files");
         let _ = fs::remove_dir_all(&folder);
-        fs::create_dir_all(&tree).unwrap();
-        gather(&tree);
+        fs::create_dir_all(&material.tree).unwrap();
+        gather(&material.tree);
         dump(&folder);
-        fs::write(folder.join("whole"), "").unwrap();
+        fs::write(material.whole(), "").unwrap();
     }
-    Material { tree, dumps: [folder.join("dump-1"), folder.join("dump-2")] }
+    material
 }
 
 /// Copies a cargo registry and an operating system's own files, until there are enough.
@@ -237,9 +273,11 @@ fn change(tree: &Path, tag: u32) {
     }
 }
 
-fn empty(folder: &Path) {
-    fs::remove_dir_all(folder).unwrap();
-    fs::create_dir(folder).unwrap();
+fn remove_links(tree: &Path) {
+    let files = walkdir::WalkDir::new(tree).into_iter().flatten();
+    for link in files.filter(|entry| entry.file_type().is_symlink()) {
+        fs::remove_file(link.path()).unwrap();
+    }
 }
 
 /// Both restores have to have led to the same.

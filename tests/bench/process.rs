@@ -139,7 +139,8 @@ fn stat(pid: Pid) -> Option<Stat> {
     let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
     Some(Stat {
         ended: matches!(*fields.first()?, "Z" | "X"),
-        cpu: (ticks(11)? + ticks(12)?) / TICKS,
+        // Its own, and that of the commands that it has run.
+        cpu: (ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?) / TICKS,
         started: ticks(19)? / TICKS,
     })
 }

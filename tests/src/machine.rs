@@ -242,10 +242,6 @@ impl Machine {
     /// Asks for a backup, a restore of the newest backup there is, a restart or a source archive, as the
     /// page does; or begins a purge, as the scheduler does. Returns the status of the answer.
     pub async fn begin(&self, kind: Kind) -> Option<StatusCode> {
-        let newest = || async {
-            let page = self.ledger.records(None, 100).await.expect("the records");
-            page.records.into_iter().find(Record::restorable).expect("a backup").id.to_string()
-        };
         let (path, body) = match kind {
             Kind::Backup => ("backups", json!({})),
             Kind::SourceArchive => ("source-archives", json!({})),
@@ -256,14 +252,7 @@ impl Machine {
                 };
                 ("restarts", json!({ "confirmation": confirmation }))
             }
-            Kind::Restore => {
-                let record = newest().await;
-                let confirmation = match self.confirmation("restore", Some(&record)).await? {
-                    Ok(confirmation) => confirmation,
-                    Err(refused) => return Some(refused),
-                };
-                ("restores", json!({ "record_id": record, "confirmation": confirmation }))
-            }
+            Kind::Restore => return self.restore(&self.newest().await).await,
             Kind::Purge => {
                 let (id, record) = aged(0);
                 let now = record.created_at;
@@ -274,6 +263,22 @@ impl Machine {
             }
         };
         self.post(path, &body).await.map(|(status, _)| status)
+    }
+
+    /// Begins a restore of a record.
+    pub async fn restore(&self, record: &str) -> Option<StatusCode> {
+        let confirmation = match self.confirmation("restore", Some(record)).await? {
+            Ok(confirmation) => confirmation,
+            Err(refused) => return Some(refused),
+        };
+        let body = json!({ "record_id": record, "confirmation": confirmation });
+        self.post("restores", &body).await.map(|(status, _)| status)
+    }
+
+    /// The newest record that can be restored.
+    pub async fn newest(&self) -> String {
+        let page = self.ledger.records(None, 100).await.expect("the records");
+        page.records.into_iter().find(Record::restorable).expect("a backup").id.to_string()
     }
 
     /// Makes a backup that is so many days old.

@@ -6,7 +6,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read},
+    io::{self, BufReader, Read},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -20,7 +20,14 @@ use rustic_core::{
     ErrorKind, LocalSourceSaveOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult,
 };
 
+use super::{ahead::Ahead, fill};
 use crate::progress::Tally;
+
+/// Up to this size, in bytes, the engine reads a file at once; what is larger it reads in small pieces.
+const AT_ONCE: u64 = 512 << 10;
+
+/// How much of a larger file is read from the system at once, in bytes.
+const AHEAD: usize = 128 << 10;
 
 /// A folder that is read.
 pub(crate) struct Directory {
@@ -131,64 +138,52 @@ impl Shared {
 
 impl ReadSource for Directory {
     type Open = Openable;
-    type Iter = Entries;
+    type Iter = Ahead<RusticResult<ReadSourceEntry<Openable>>>;
 
     fn size(&self) -> RusticResult<Option<u64>> {
         Ok(None)
     }
 
-    fn entries(&self) -> Entries {
-        let mut above: Vec<Walk> = self
+    /// The folders above, the folder, and all that is in it.
+    fn entries(&self) -> Self::Iter {
+        let mut walks: Vec<Walk> = self
             .root
             .ancestors()
             .skip(1)
             .filter(|folder| folder.parent().is_some())
             .map(|f| walk(f, Some(0)))
             .collect();
-        above.reverse();
-        above.push(walk(&self.root, None));
-        Entries { walks: above.into_iter(), current: None, shared: Arc::clone(&self.shared) }
+        walks.reverse();
+        walks.push(walk(&self.root, None));
+        let (looking, shared, root) = (Arc::clone(&self.shared), Arc::clone(&self.shared), self.root.clone());
+        Ahead::start(
+            walks.into_iter().flatten(),
+            move |found| entry(&looking, found),
+            move || Err(shared.fault(&root, "a thread that looks at files has panicked")),
+        )
     }
 }
 
-/// The folders above, the folder, and all that is in it.
-pub(crate) struct Entries {
-    walks: std::vec::IntoIter<Walk>,
-    current: Option<Walk>,
-    shared: Arc<Shared>,
-}
-
-impl Iterator for Entries {
-    type Item = RusticResult<ReadSourceEntry<Openable>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(found) = self.current.as_mut().and_then(Iterator::next) {
-                return Some(self.entry(found));
-            }
-            self.current = Some(self.walks.next()?);
-        }
+/// What the engine needs to know of an entry.
+fn entry(
+    shared: &Arc<Shared>,
+    found: Result<DirEntry, ignore::Error>,
+) -> RusticResult<ReadSourceEntry<Openable>> {
+    let entry = found.map_err(|error| shared.fault(&path_of(&error), reason(&error)))?;
+    let path = entry.path().to_path_buf();
+    let ReadSourceEntry { path, mut node, open: _ } = LocalSourceSaveOptions::default()
+        .map_entry(entry)
+        .map_err(|error| shared.fault(&path, error))?;
+    if !node.is_file() {
+        // As restic has it: only a file's content has a size.
+        node.meta.size = 0;
     }
-}
-
-impl Entries {
-    fn entry(&self, found: Result<DirEntry, ignore::Error>) -> RusticResult<ReadSourceEntry<Openable>> {
-        let entry = found.map_err(|error| self.shared.fault(&path_of(&error), reason(&error)))?;
-        let path = entry.path().to_path_buf();
-        let ReadSourceEntry { path, mut node, open: _ } = LocalSourceSaveOptions::default()
-            .map_entry(entry)
-            .map_err(|error| self.shared.fault(&path, error))?;
-        if !node.is_file() {
-            // As restic has it: only a file's content has a size.
-            node.meta.size = 0;
-        }
-        if !node.is_dir() {
-            self.shared.files.fetch_add(1, Relaxed);
-            self.shared.tally.add_file();
-        }
-        let open = Openable { path: path.clone(), size: node.meta.size, shared: Arc::clone(&self.shared) };
-        Ok(ReadSourceEntry { path, node, open: Some(open) })
+    if !node.is_dir() {
+        shared.files.fetch_add(1, Relaxed);
+        shared.tally.add_file();
     }
+    let open = Openable { path: path.clone(), size: node.meta.size, shared: Arc::clone(shared) };
+    Ok(ReadSourceEntry { path, node, open: Some(open) })
 }
 
 /// The path that an error of a walk is about.
@@ -227,6 +222,8 @@ impl ReadSourceOpen for Openable {
             // them would only keep the application waiting.
             return Err(RusticError::new(ErrorKind::InputOutput, "an earlier file could not be read"));
         }
+        let ahead = if self.size > AT_ONCE { AHEAD } else { 0 };
+        let file = BufReader::with_capacity(ahead, file);
         Ok(Reader { file, left: self.size, path: self.path, shared: self.shared })
     }
 }
@@ -234,7 +231,7 @@ impl ReadSourceOpen for Openable {
 /// A file as long as it was when it was listed, so that its size in the snapshot is that of its
 /// content. What is written behind that meanwhile belongs to the next backup.
 pub(crate) struct Reader {
-    file: File,
+    file: BufReader<File>,
     left: u64,
     path: PathBuf,
     shared: Arc<Shared>,
@@ -247,14 +244,11 @@ impl Read for Reader {
             return Ok(0);
         }
         let fault = |why: &dyn ToString| io::Error::other(self.shared.fault(&self.path, why.to_string()));
-        match self.file.read(&mut buffer[..most]) {
-            Ok(0) => Err(fault(&format!("it became {} bytes shorter while it was read", self.left))),
-            Ok(read) => {
-                self.left -= read as u64;
-                Ok(read)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
-            Err(error) => Err(fault(&error)),
+        let read = fill(&mut self.file, &mut buffer[..most]).map_err(|error| fault(&error))?;
+        self.left -= read as u64;
+        if read < most {
+            return Err(fault(&format!("it became {} bytes shorter while it was read", self.left)));
         }
+        Ok(read)
     }
 }

@@ -4,7 +4,7 @@
 //! nothing: the end of the stream is only believed once the command has ended well.
 
 use std::{
-    io::{self, Read},
+    io::{self, BufReader, Read},
     iter::{Once, once},
     path::PathBuf,
     process::{Child, ChildStdout, Command, Stdio},
@@ -19,8 +19,14 @@ use rustic_core::{
     repofile::{Metadata, Node, NodeType},
 };
 
-use super::command::{ended, last_words, spoken};
+use super::{
+    command::{ended, last_words, spoken},
+    fill,
+};
 use crate::progress::Tally;
+
+/// How much is taken from the command at once, in bytes: as much as a pipe holds.
+const AHEAD: usize = 64 << 10;
 
 /// A command that is running.
 pub(crate) struct Dump {
@@ -78,7 +84,7 @@ impl Dump {
             path: PathBuf::from("/").join(source),
             node: Node::new_node(source.as_ref(), NodeType::File, metadata),
             reader: Mutex::new(stdout.map(|stdout| Reader {
-                stdout,
+                stdout: BufReader::with_capacity(AHEAD, stdout),
                 read: 0,
                 running: Arc::clone(&running),
             })),
@@ -123,7 +129,7 @@ impl ReadSource for Dump {
 
 /// The command's output.
 pub(crate) struct Reader {
-    stdout: ChildStdout,
+    stdout: BufReader<ChildStdout>,
     read: u64,
     running: Arc<Running>,
 }
@@ -133,7 +139,7 @@ impl Read for Reader {
         if buffer.is_empty() {
             return Ok(0);
         }
-        let read = self.stdout.read(buffer)?;
+        let read = fill(&mut self.stdout, buffer)?;
         self.read += read as u64;
         if read == 0 {
             self.running.end(self.read).map_err(|cause| io::Error::other(cause.to_string()))?;
@@ -168,5 +174,24 @@ impl Running {
                 Err(Cause::DumpFailed { source, program, ended: format!("was lost: {error}"), said })
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "these are tests")]
+
+    use super::*;
+
+    #[test]
+    fn a_read_is_full_whatever_the_pieces_that_the_command_writes() {
+        let write = "for piece in $(seq 1000); do printf x; done";
+        let command = ["sh", "-c", write].map(str::to_owned);
+        let dump = Dump::start("rows", &command, &Tally::default(), Timestamp::now()).unwrap();
+        let mut reader = dump.reader.lock().unwrap().take().unwrap();
+        let mut buffer = [0; 400];
+        let reads: Vec<usize> = (0..4).map(|_| reader.read(&mut buffer).unwrap()).collect();
+        assert_eq!(reads, [400, 400, 200, 0]);
+        assert!(dump.fault().is_none());
     }
 }

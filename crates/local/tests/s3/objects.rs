@@ -1,143 +1,17 @@
-//! The S3 endpoint through real HTTP, with the SDK that Nightkeep itself uses; what the SDK would
-//! never send is written to the socket by hand.
+//! Objects and buckets: what is kept, listed, refused, and who is let in.
 
-#![expect(clippy::unwrap_used, reason = "these are tests")]
-
-use std::fmt::Debug;
-use std::fs;
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_s3::Client;
-use aws_sdk_s3::config::retry::RetryConfig;
-use aws_sdk_s3::config::{BehaviorVersion, Credentials, Region};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::presigning::{PresignedRequest, PresigningConfig};
-use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    ChecksumMode, CompletedMultipartUpload, CompletedPart, Delete, MetadataDirective, ObjectIdentifier,
+use aws_sdk_s3::{
+    presigning::{PresignedRequest, PresigningConfig},
+    primitives::ByteStream,
+    types::{ChecksumMode, Delete, MetadataDirective, ObjectIdentifier},
 };
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
-use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::{io::AsyncWriteExt, task::JoinSet};
 
-const BUCKET: &str = "archive";
-const ACCESS_KEY: &str = "local";
-const SECRET_KEY: &str = "a secret only this test knows";
-
-/// S3's smallest part of a multipart upload.
-const PART: usize = 5 * 1024 * 1024;
-
-/// An endpoint over a folder that vanishes, with one bucket.
-struct Endpoint {
-    folder: TempDir,
-    address: SocketAddr,
-    client: Client,
-    stop: oneshot::Sender<()>,
-    serving: JoinHandle<anyhow::Result<()>>,
-}
-
-impl Endpoint {
-    async fn start() -> Self {
-        let endpoint = Self::open(tempfile::tempdir().unwrap()).await;
-        endpoint.client.create_bucket().bucket(BUCKET).send().await.unwrap();
-        endpoint
-    }
-
-    async fn open(folder: TempDir) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
-        let (access_key, secret_key) = (ACCESS_KEY.to_owned(), SECRET_KEY.to_owned());
-        let shutdown = async {
-            let _ = stopped.await;
-        };
-        let root = folder.path().join("store");
-        let serving =
-            tokio::spawn(nightkeep_local::s3::serve(listener, root, access_key, secret_key, shutdown));
-        let client = client(address, ACCESS_KEY, SECRET_KEY);
-        Self { folder, address, client, stop, serving }
-    }
-
-    /// Stops the endpoint and starts another one over the same folder.
-    async fn reopen(self) -> Self {
-        self.stop.send(()).unwrap();
-        // Its idle connections go with the client, so that the endpoint need not wait for them.
-        drop(self.client);
-        self.serving.await.unwrap().unwrap();
-        Self::open(self.folder).await
-    }
-
-    async fn put(&self, key: &str, body: impl Into<Vec<u8>>) {
-        let body = ByteStream::from(body.into());
-        self.client.put_object().bucket(BUCKET).key(key).body(body).send().await.unwrap();
-    }
-
-    async fn get(&self, key: &str) -> Vec<u8> {
-        let object = self.client.get_object().bucket(BUCKET).key(key).send().await.unwrap();
-        object.body.collect().await.unwrap().to_vec()
-    }
-
-    /// Every file of the store, from its root on.
-    fn files(&self) -> Vec<PathBuf> {
-        fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
-            for entry in fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() { collect(&path, files) } else { files.push(path) }
-            }
-        }
-        let mut files = Vec::new();
-        collect(self.folder.path(), &mut files);
-        files
-    }
-
-    /// Writes a request to a socket as it is. The first line names method and target; the body may
-    /// be another one than the headers say.
-    async fn send(&self, request: &str, headers: &[(&str, &str)], body: &[u8]) -> TcpStream {
-        let mut head = format!("{request} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n", self.address);
-        for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
-        }
-        let mut socket = TcpStream::connect(self.address).await.unwrap();
-        socket.write_all(&[head.as_bytes(), b"\r\n", body].concat()).await.unwrap();
-        socket
-    }
-
-    /// The whole answer to a request that is written as it is.
-    async fn answer(&self, request: &str, headers: &[(&str, &str)], body: &[u8]) -> String {
-        let mut answer = Vec::new();
-        self.send(request, headers, body).await.read_to_end(&mut answer).await.unwrap();
-        String::from_utf8_lossy(&answer).into_owned()
-    }
-
-    async fn until_files_are(&self, count: usize) {
-        let wait = async {
-            while self.files().len() != count {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(20), wait).await.unwrap();
-    }
-}
-
-fn client(address: SocketAddr, access_key: &str, secret_key: &str) -> Client {
-    let config = aws_sdk_s3::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(format!("http://{address}"))
-        .region(Region::new("eu-central-1"))
-        .credentials_provider(Credentials::new(access_key, secret_key, None, None, "test"))
-        .force_path_style(true)
-        // An answer that is wrong only the first time is wrong.
-        .retry_config(RetryConfig::disabled())
-        .build();
-    Client::from_conf(config)
-}
+use crate::support::{ACCESS_KEY, BUCKET, Endpoint, SECRET_KEY, client, failure, is};
 
 /// The first line of a presigned request, without the host.
 fn line(request: &PresignedRequest) -> String {
@@ -147,17 +21,6 @@ fn line(request: &PresignedRequest) -> String {
 
 fn for_an_hour() -> PresigningConfig {
     PresigningConfig::expires_in(Duration::from_secs(3600)).unwrap()
-}
-
-/// The status and the S3 code of a request that must fail.
-fn failure<T: Debug, E: ProvideErrorMetadata + Debug>(result: Result<T, SdkError<E>>) -> (u16, String) {
-    let error = result.unwrap_err();
-    let status = error.raw_response().map(|response| response.status().as_u16());
-    (status.unwrap(), error.code().unwrap_or_default().to_owned())
-}
-
-fn is(status: u16, code: &str) -> (u16, String) {
-    (status, code.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -490,115 +353,4 @@ async fn buckets_come_and_go_and_nothing_works_without_one() {
     assert_eq!(failure(client.create_multipart_upload().bucket(BUCKET).key("x").send().await), missing);
     assert_eq!(failure(client.delete_bucket().bucket(BUCKET).send().await), missing);
     assert_eq!(failure(client.head_bucket().bucket(BUCKET).send().await).0, 404);
-}
-
-/// A multipart upload under way.
-struct Upload<'a> {
-    endpoint: &'a Endpoint,
-    key: &'static str,
-    id: String,
-}
-
-impl<'a> Upload<'a> {
-    async fn begin(endpoint: &'a Endpoint, key: &'static str) -> Self {
-        let upload = endpoint.client.create_multipart_upload().bucket(BUCKET).key(key).send().await.unwrap();
-        Self { endpoint, key, id: upload.upload_id().unwrap().to_owned() }
-    }
-
-    async fn part(&self, number: i32, body: Vec<u8>) -> CompletedPart {
-        let part = self.endpoint.client.upload_part().bucket(BUCKET).key(self.key).upload_id(&self.id);
-        let part = part.part_number(number).body(ByteStream::from(body)).send().await.unwrap();
-        CompletedPart::builder().part_number(number).set_e_tag(part.e_tag).build()
-    }
-
-    /// The entity tag of the object, or how making it failed.
-    async fn complete(&self, parts: &[&CompletedPart]) -> Result<String, (u16, String)> {
-        let parts = parts.iter().map(|part| (*part).clone()).collect();
-        let parts = CompletedMultipartUpload::builder().set_parts(Some(parts)).build();
-        let complete = self.endpoint.client.complete_multipart_upload().bucket(BUCKET).key(self.key);
-        match complete.upload_id(&self.id).multipart_upload(parts).send().await {
-            Ok(completed) => Ok(completed.e_tag().unwrap().to_owned()),
-            failed => Err(failure(failed)),
-        }
-    }
-
-    async fn parts(&self) -> Vec<i32> {
-        let list = self.endpoint.client.list_parts().bucket(BUCKET).key(self.key).upload_id(&self.id);
-        let mut pages = list.max_parts(1).into_paginator().send();
-        let mut numbers = Vec::new();
-        while let Some(page) = pages.next().await {
-            numbers.extend(page.unwrap().parts().iter().map(|part| part.part_number().unwrap()));
-        }
-        numbers
-    }
-}
-
-#[tokio::test]
-async fn parts_become_an_object_only_by_the_rules() {
-    let endpoint = Endpoint::start().await;
-    let upload = Upload::begin(&endpoint, "big").await;
-    let replaced = upload.part(1, vec![b'0'; PART]).await;
-    // Parts may come in any order, and their numbers may have gaps.
-    let last = upload.part(10_000, b"the end".to_vec()).await;
-    let small = upload.part(2, vec![b'b'; PART - 1]).await;
-    let first = upload.part(1, vec![b'a'; PART]).await;
-    assert_eq!(upload.parts().await, [1, 2, 10_000]);
-    let list = endpoint.client.list_multipart_uploads().bucket(BUCKET).send().await.unwrap();
-    assert_eq!(list.uploads()[0].upload_id(), Some(upload.id.as_str()));
-    for number in [0, 10_001] {
-        let part = endpoint.client.upload_part().bucket(BUCKET).key("big").upload_id(&upload.id);
-        assert_eq!(failure(part.part_number(number).send().await), is(400, "InvalidArgument"));
-    }
-
-    assert_eq!(upload.complete(&[]).await, Err(is(400, "MalformedXML")));
-    assert_eq!(upload.complete(&[&last, &first]).await, Err(is(400, "InvalidPartOrder")));
-    assert_eq!(upload.complete(&[&first, &first]).await, Err(is(400, "InvalidPartOrder")));
-    assert_eq!(upload.complete(&[&first, &small, &last]).await, Err(is(400, "EntityTooSmall")));
-    assert_eq!(upload.complete(&[&replaced, &last]).await, Err(is(400, "InvalidPart")));
-    let absent = CompletedPart::builder().part_number(3).e_tag(first.e_tag().unwrap()).build();
-    assert_eq!(upload.complete(&[&first, &absent]).await, Err(is(400, "InvalidPart")));
-    let elsewhere = Upload { endpoint: &endpoint, key: "other", id: upload.id.clone() };
-    assert_eq!(elsewhere.complete(&[&first, &last]).await, Err(is(404, "NoSuchUpload")));
-    let head = endpoint.client.head_object().bucket(BUCKET).key("big").send().await;
-    assert_eq!(failure(head).0, 404, "it shows before it is complete");
-
-    let tag = upload.complete(&[&first, &last]).await.unwrap();
-    assert!(tag.ends_with("-2\""), "{tag}");
-    let mut expected = vec![b'a'; PART];
-    expected.extend(b"the end");
-    assert_eq!(endpoint.get("big").await, expected);
-    assert_eq!(upload.complete(&[&first, &last]).await, Err(is(404, "NoSuchUpload")));
-
-    let aborted = Upload::begin(&endpoint, "aborted").await;
-    aborted.part(1, b"x".to_vec()).await;
-    let abort = || {
-        endpoint.client.abort_multipart_upload().bucket(BUCKET).key("aborted").upload_id(&aborted.id).send()
-    };
-    abort().await.unwrap();
-    assert_eq!(failure(abort().await), is(404, "NoSuchUpload"));
-    assert_eq!(endpoint.files().len(), 1, "only the object is left");
-}
-
-#[tokio::test]
-async fn what_was_acknowledged_survives_and_what_was_not_is_swept() {
-    let endpoint = Endpoint::start().await;
-    endpoint.put("data/x", "the body").await;
-    let upload = Upload::begin(&endpoint, "big").await;
-    let part = upload.part(1, b"a part".to_vec()).await;
-    let id = upload.id;
-    let temporary = endpoint.folder.path().join("store").join(BUCKET).join("temporary");
-    fs::write(temporary.join("a body that was being written"), "half").unwrap();
-    fs::create_dir(temporary.join("an upload that was being removed")).unwrap();
-    // An object that a file system cut short must not pass for one.
-    let damaged = endpoint.folder.path().join("store").join(BUCKET).join("objects/damaged=");
-    fs::write(damaged, "half").unwrap();
-
-    let endpoint = endpoint.reopen().await;
-    assert_eq!(endpoint.get("data/x").await, b"the body");
-    assert_eq!(fs::read_dir(temporary).unwrap().count(), 0);
-    let upload = Upload { endpoint: &endpoint, key: "big", id };
-    upload.complete(&[&part]).await.unwrap();
-    assert_eq!(endpoint.get("big").await, b"a part");
-    let damaged = endpoint.client.get_object().bucket(BUCKET).key("damaged").send().await;
-    assert_eq!(failure(damaged), is(500, "InternalError"));
 }
