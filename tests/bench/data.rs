@@ -60,17 +60,18 @@ pub(crate) async fn measure(results: &mut Results, rounds: u32) {
     let material = material();
     // A run that does not come to its end leaves the files in any state.
     fs::remove_file(material.whole()).unwrap();
-    for far in if std::env::var_os("ONLY").is_some() { &[false][..] } else { &[false, true][..] }.iter().copied() {
+    for far in [false, true] {
         for number in 0..rounds {
             eprintln!("data: round {} of {rounds}, S3 {}", number + 1, if far { "far away" } else { "near" });
             let machine = if far { Machine::start().await } else { Machine::straight().await };
-            let place = tempfile::tempdir_in(root().join("target/bench")).unwrap();
-            let tools = if std::env::var_os("ONLY").is_some() { &[][..] } else if far { &[Tool::Restic][..] } else { &Tool::ALL };
+            let folder = tempfile::tempdir_in(root().join("target/bench")).unwrap();
+            let tools = if far { &[Tool::Restic][..] } else { &Tool::ALL };
             let peers =
-                tools.iter().map(|&tool| Peer::new(tool, place.path(), machine.environment(Who::Agent)));
+                tools.iter().map(|&tool| Peer::new(tool, folder.path(), machine.environment(Who::Agent)));
             let peers = peers.collect();
-            let place = place.path().to_owned();
-            let round = Round { machine, material: &material, peers, place, far, record: String::new(), results };
+            let place = folder.path().to_owned();
+            let round =
+                Round { machine, material: &material, peers, place, far, record: String::new(), results };
             round.run(number).await;
         }
     }
@@ -95,28 +96,30 @@ impl Round<'_> {
         self.back_up("1 % of files changed", number, 2).await;
         self.record = self.machine.newest().await;
 
-        for (work, emptied) in
-            [("restore into an empty folder", true), ("restore in place, 1 % differs", false)]
-        {
-            if emptied {
-                // A file system avoids for a while what was just removed from it.
-                fs::rename(&tree, self.place.join("lost")).unwrap();
-                fs::create_dir(&tree).unwrap();
-            } else {
-                change(&tree, number * 10 + 1);
-                for peer in &self.peers {
-                    change(&peer.restored(&tree), number * 10 + 1);
-                    if peer.tool == Tool::Restic {
-                        // It takes a link that is there already for an error.
-                        remove_links(&peer.restored(&tree));
-                    }
-                }
-            }
-            self.all(work, number, Kind::Restore, |peer| Some(peer.restore(2))).await;
-        }
+        // Others give every file a new time of its last change, so their turn is at the end.
+        let in_place = "restore in place, 1 % differs";
+        change(&tree, number * 10 + 1);
+        self.nightkeep(in_place, Kind::Restore).await;
+
+        // A file system avoids for a while what was just removed from it.
+        fs::rename(&tree, self.place.join("lost")).unwrap();
+        fs::create_dir(&tree).unwrap();
+        self.all("restore into an empty folder", number, Kind::Restore, |peer| {
+            let into = peer.restored(Path::new("/"));
+            Some(peer.restore(2, &into, &into))
+        })
+        .await;
         for peer in self.peers.iter().filter(|peer| peer.tool == Tool::Restic) {
             same(&tree, &peer.restored(&tree));
         }
+        self.peers(in_place, |peer| {
+            change(&tree, number * 10 + 1);
+            if peer.tool == Tool::Restic {
+                // It takes a link that is there already for an error.
+                remove_links(&tree);
+            }
+            Some(peer.restore(2, Path::new("/"), &tree))
+        });
 
         for (position, dump) in self.material.dumps.clone().into_iter().enumerate() {
             self.machine.describe(&format!(
@@ -137,6 +140,13 @@ impl Round<'_> {
         if number.is_multiple_of(2) {
             self.nightkeep(work, kind).await;
         }
+        self.peers(work, command);
+        if !number.is_multiple_of(2) {
+            self.nightkeep(work, kind).await;
+        }
+    }
+
+    fn peers(&mut self, work: &str, command: impl Fn(&Peer) -> Option<Command>) {
         for position in 0..self.peers.len() {
             let peer = &self.peers[position];
             peer.forget_cache();
@@ -146,9 +156,6 @@ impl Round<'_> {
             let usage = tokio::task::block_in_place(|| timed(&command));
             self.note(work, name, usage.json());
         }
-        if !number.is_multiple_of(2) {
-            self.nightkeep(work, kind).await;
-        }
     }
 
     async fn nightkeep(&mut self, work: &str, kind: Kind) {
@@ -157,7 +164,9 @@ impl Round<'_> {
         let watch = Watch::begin(&self.machine);
         let begun = match kind {
             Kind::Restore => self.machine.restore(&self.record).await,
-            Kind::Backup | Kind::SourceArchive | Kind::Restart | Kind::Purge => self.machine.begin(kind).await,
+            Kind::Backup | Kind::SourceArchive | Kind::Restart | Kind::Purge => {
+                self.machine.begin(kind).await
+            }
         };
         let usage = finished(&mut self.machine, kind, watch, begun).await;
         self.note(work, "nightkeep", usage.json());

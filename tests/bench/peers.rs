@@ -97,27 +97,23 @@ impl Peer {
         }))
     }
 
-    /// Restores the newest backup of a folder, over what is there from an earlier time.
-    pub(crate) fn restore(&self, number: u32) -> Command {
-        fs::create_dir_all(self.restored(Path::new(""))).unwrap();
+    /// Restores a backup of a folder: its whole path below `above`; or, as rclone knows no paths, `folder`.
+    pub(crate) fn restore(&self, number: u32, above: &Path, folder: &Path) -> Command {
+        fs::create_dir_all(above).unwrap();
+        let (place, above, folder) = (self.place.display(), above.display(), folder.display());
         self.command(&match self.tool {
-            Tool::Restic => "restic restore latest --target restored".to_owned(),
-            Tool::Borg => format!("cd restored && borg extract '../repository::{number}'"),
+            Tool::Restic => format!("restic restore latest --target '{above}'"),
+            Tool::Borg => format!("cd '{above}' && borg extract '{place}/repository::{number}'"),
             Tool::TarZstd => {
-                "zstd --decompress --stdout archive | tar --extract --directory restored".to_owned()
+                format!("zstd --decompress --stdout archive | tar --extract --directory '{above}'")
             }
-            Tool::Rclone => "rclone sync --links :s3:nightkeep/rclone restored".to_owned(),
+            Tool::Rclone => format!("rclone sync --links :s3:nightkeep/rclone '{folder}'"),
         })
     }
 
-    /// Where a restored folder is.
+    /// Where this tool restores to when nothing is there yet: the place of a folder below it.
     pub(crate) fn restored(&self, folder: &Path) -> PathBuf {
-        let restored = self.place.join("restored");
-        if self.tool == Tool::Rclone {
-            restored
-        } else {
-            restored.join(folder.strip_prefix("/").unwrap_or(folder))
-        }
+        self.place.join("restored").join(folder.strip_prefix("/").unwrap_or(folder))
     }
 
     fn command(&self, line: &str) -> Command {

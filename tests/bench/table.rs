@@ -23,6 +23,9 @@ const WORKS: [(&str, f64, u64); 7] = [
 /// What it may take of restic's time when S3 is far away.
 const FAR: f64 = 0.6;
 
+/// Minutes of a day.
+const MINUTES: u64 = 24 * 60;
+
 /// The machine as it is now.
 pub(crate) fn machine() -> Value {
     let shell = |line: &str| {
@@ -98,7 +101,10 @@ fn data(kept: &Value) -> Vec<String> {
          500 MB, all of it in the page cache. Nightkeep, restic and rclone store on the same local S3 \
          endpoint; borg and `tar | zstd` in a folder. Everybody begins with an empty cache, as a task on ECS \
          does. The time is from the start of the process to its end, the processor’s that of all cores, the \
-         memory the most that was resident; bold is what misses its target."
+         memory the most that was resident; bold is what misses its target. Before each measurement everything \
+         is on the disk. Nightkeep’s restores wait until the disk has what they wrote and read it back from \
+         there, others’ do not; the safety backup before each of them is not in its line, but as one of \
+         those above."
             .to_owned(),
     ];
     for (place, title) in
@@ -183,6 +189,9 @@ fn functions(kept: &Value) -> Vec<String> {
             asks.push(format!("| {call} | {time} | {table} | {ssm} | {s3} | {ecs} |"));
         }
     }
+    let a_minute = ["nightkeep-worker ", "nightkeep-scheduler "]
+        .map(|call| kept["requests"][call]["warm"][0]["dynamodb"].as_u64().unwrap_or_default());
+    let a_day = a_minute.iter().sum::<u64>() * MINUTES;
     vec![
         "Each out of its package, as Lambda starts it, and a function that only says hello, with the same \
          library and profile. Init is from the start of the process to its first request for an event; the api \
@@ -192,6 +201,11 @@ fn functions(kept: &Value) -> Vec<String> {
         rows.join("\n"),
         "What a call asks of AWS:".to_owned(),
         asks.join("\n"),
+        format!(
+            "Worker and scheduler are called once a minute whether or not there is anything to do: {} requests to \
+             DynamoDB in a day in which nothing happens, at most 3,000. What a month costs is in [cost.md](cost.md).",
+            missed(a_day.to_string(), a_day > 3_000)
+        ),
     ]
 }
 

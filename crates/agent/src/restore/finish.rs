@@ -25,7 +25,7 @@ use super::{
     entry::{Entry, Kind, Link, Listed, Metadata, Walk},
     metadata,
     plan::{Plan, Spot, chunks, has, is_kind},
-    target::{Folder, Seen, Target},
+    target::{Folder, Folders, Seen, Target},
 };
 
 /// How many files are read back at once.
@@ -189,20 +189,20 @@ impl<'a, S: IndexedFull> Finish<'a, S> {
 /// One reader: takes file after file until there is none left, or one is wrong.
 fn read_back(target: &Target, files: &Mutex<Receiver<Written>>) -> Result<(), Cause> {
     let next = || files.lock().ok().and_then(|files| files.recv().ok());
-    let mut result = Ok(());
+    let (mut folders, mut result) = (Folders::new(target), Ok(()));
     while let Some(Written { spot, chunks }) = next() {
         // After a failure the rest is only taken, so that nobody waits for it to be.
         if result.is_ok() {
-            result = read_one(target, &spot, &chunks);
+            result = read_one(target, &mut folders, &spot, &chunks);
         }
     }
     result
 }
 
-fn read_one(target: &Target, spot: &Spot, chunks: &[Chunk]) -> Result<(), Cause> {
+fn read_one(target: &Target, folders: &mut Folders<'_>, spot: &Spot, chunks: &[Chunk]) -> Result<(), Cause> {
     let path = spot.path();
     let fault = |error| target.fault(&path, "reading it back")(error);
-    let folder = target.folder(&spot.folder).map_err(fault)?;
+    let folder = folders.of(&spot.folder).map_err(fault)?;
     let mut file = folder.read(&spot.name).map_err(fault)?;
     // What the system still has in memory is forgotten, so that it is the disk that is read.
     fadvise(&file, 0, None, Advice::DontNeed).map_err(fault)?;

@@ -295,6 +295,27 @@ impl Folder {
     }
 }
 
+/// Folders one after the other. The one that was used last stays open: the next file is most often in it.
+pub(super) struct Folders<'a> {
+    target: &'a Target,
+    last: Option<(PathBuf, Folder)>,
+}
+
+impl<'a> Folders<'a> {
+    pub(super) fn new(target: &'a Target) -> Self {
+        Self { target, last: None }
+    }
+
+    /// A folder below the target.
+    pub(super) fn of(&mut self, path: &Path) -> Result<&Folder, Errno> {
+        let last = match self.last.take() {
+            Some((last, folder)) if last == path => (last, folder),
+            Some(_) | None => (path.to_path_buf(), self.target.folder(path)?),
+        };
+        Ok(&self.last.insert(last).1)
+    }
+}
+
 /// Something that is held, whatever happens to its name.
 pub(super) struct Handle(OwnedFd);
 

@@ -8,7 +8,6 @@ use std::{
     fs::File,
     io,
     os::unix::fs::FileExt,
-    path::PathBuf,
     sync::{
         Mutex,
         atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed},
@@ -23,13 +22,13 @@ use rustix::{fs::ftruncate, io::Errno};
 use super::{
     blobs::{Opener, Packs, Place, together},
     metadata,
-    plan::{NewFile, Piece, Plan, Spot},
-    target::{Folder, Handle, Target},
+    plan::{NewFile, Piece, Plan},
+    target::{Folders, Handle, Target},
 };
 use crate::progress::Tally;
 
 /// How many parts of packs are read at once. Each takes up to 4 MiB, and as much again as one blob.
-const READERS: usize = 8;
+const READERS: usize = 6;
 
 /// A blob of nothing but this is left out of a file: what is not written is zero.
 static ZEROS: [u8; 4096] = [0; 4096];
@@ -180,7 +179,7 @@ impl<'a> Writer<'a> {
         let spot = &self.plan.files[number].spot;
         let path = spot.path();
         let fault = |doing| self.target.fault(&path, doing);
-        let folder = folders.of(spot).map_err(fault("opening its folder"))?;
+        let folder = folders.of(&spot.folder).map_err(fault("opening its folder"))?;
         let mut begun =
             self.states[number].begun.lock().map_err(|_| fault("writing it")(Errno::OWNERDEAD))?;
         if let Some(begun) = &*begun {
@@ -209,7 +208,7 @@ impl<'a> Writer<'a> {
         let mut begun =
             self.states[number].begun.lock().map_err(|_| fault("writing it")(Errno::OWNERDEAD))?;
         if let Some(done) = &*begun {
-            let folder = folders.of(&file.spot).map_err(fault("opening its folder"))?;
+            let folder = folders.of(&file.spot.folder).map_err(fault("opening its folder"))?;
             folder.put(self.target, &done.name, &file.spot.name).map_err(fault("putting it in its place"))?;
         }
         *begun = None;
@@ -238,26 +237,6 @@ struct Hand<'a> {
     opener: Opener,
     content: Vec<u8>,
     folders: Folders<'a>,
-}
-
-/// The folder that was used last stays open: the next file is most often in it.
-struct Folders<'a> {
-    target: &'a Target,
-    last: Option<(PathBuf, Folder)>,
-}
-
-impl<'a> Folders<'a> {
-    fn new(target: &'a Target) -> Self {
-        Self { target, last: None }
-    }
-
-    fn of(&mut self, spot: &Spot) -> Result<&Folder, Errno> {
-        let last = match self.last.take() {
-            Some((path, folder)) if *path == *spot.folder => (path, folder),
-            Some(_) | None => (spot.folder.to_path_buf(), self.target.folder(&spot.folder)?),
-        };
-        Ok(&self.last.insert(last).1)
-    }
 }
 
 fn is_zero(content: &[u8]) -> bool {

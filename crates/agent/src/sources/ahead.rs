@@ -107,8 +107,6 @@ impl<T> FusedIterator for Ahead<T> {}
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::panic, reason = "these are tests")]
-
     use std::sync::Barrier;
 
     use super::*;

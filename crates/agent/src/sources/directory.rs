@@ -171,9 +171,8 @@ fn entry(
 ) -> RusticResult<ReadSourceEntry<Openable>> {
     let entry = found.map_err(|error| shared.fault(&path_of(&error), reason(&error)))?;
     let path = entry.path().to_path_buf();
-    let ReadSourceEntry { path, mut node, open: _ } = LocalSourceSaveOptions::default()
-        .map_entry(entry)
-        .map_err(|error| shared.fault(&path, error))?;
+    let ReadSourceEntry { path, mut node, open: _ } =
+        LocalSourceSaveOptions::default().map_entry(entry).map_err(|error| shared.fault(&path, error))?;
     if !node.is_file() {
         // As restic has it: only a file's content has a size.
         node.meta.size = 0;

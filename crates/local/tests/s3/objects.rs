@@ -1,6 +1,10 @@
 //! Objects and buckets: what is kept, listed, refused, and who is let in.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, SystemTime},
+};
 
 use aws_sdk_s3::{
     presigning::{PresignedRequest, PresigningConfig},
@@ -9,7 +13,7 @@ use aws_sdk_s3::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use sha2::{Digest, Sha256};
-use tokio::{io::AsyncWriteExt, task::JoinSet};
+use tokio::task::JoinSet;
 
 use crate::support::{ACCESS_KEY, BUCKET, Endpoint, SECRET_KEY, client, failure, is};
 
