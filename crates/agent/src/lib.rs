@@ -39,6 +39,10 @@ use crate::{
     stage::Stage,
 };
 
+/// What an agent's process is started with beside its configuration. Its threads share what memory they
+/// have freed: with an arena for each, as is the C library's default, it takes half as much again.
+pub const ENVIRONMENT: [(&str, &str); 1] = [("MALLOC_ARENA_MAX", "2")];
+
 /// What the environment says.
 struct Config {
     table: String,

@@ -1,9 +1,10 @@
 //! The repository's storage: objects in S3 under one prefix, laid out as restic lays them out.
 //!
-//! It must never report an object as written that S3 has not acknowledged, nor give bytes that are not
-//! those of the object. The engine only logs many errors, so the first failure that will not pass is
-//! kept here: everything after it fails at once with the same cause, and whoever ran the engine asks
-//! for it at the end.
+//! It must never give bytes that are not those of the object, nor let anything point to an object that
+//! S3 has not acknowledged: packs are written while the engine goes on, and whatever else is written,
+//! listed or removed waits for them. The engine only logs many errors, so the first failure that will not
+//! pass is kept here: everything after it fails at once with the same cause, and whoever ran the engine
+//! asks for it at the end.
 
 mod body;
 mod locks;
@@ -24,7 +25,7 @@ use bytes::Bytes;
 use nightkeep_domain::cause::Cause;
 use rustic_core::{BytesList, ErrorKind, FileType, Id, ReadBackend, RusticError, RusticResult, WriteBackend};
 use sha2::{Digest, Sha256};
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore};
 
 use self::body::Pieces;
 use crate::s3::{self, Call};
@@ -35,19 +36,24 @@ const PREFIX: &str = "repository";
 /// How often a download is begun again that broke off in its body, where the SDK does not retry.
 const DOWNLOADS: u32 = 6;
 
+/// How many packs are written at once. Each is held in memory until then, some 32 MB.
+const UPLOADS: u32 = 2;
+
 /// The objects of the repository.
 #[derive(Debug)]
 pub(crate) struct Storage {
     client: Client,
     bucket: String,
     runtime: Handle,
-    failure: OnceLock<Cause>,
+    failure: Arc<OnceLock<Cause>>,
+    uploads: Arc<Semaphore>,
 }
 
 impl Storage {
     /// The repository in `bucket`. Its methods block, and are called from threads outside `runtime`.
     pub(crate) fn new(shared: &SdkConfig, bucket: String, runtime: Handle) -> Self {
-        Self { client: s3::client(shared), bucket, runtime, failure: OnceLock::new() }
+        let uploads = Arc::new(Semaphore::new(UPLOADS as usize));
+        Self { client: s3::client(shared), bucket, runtime, failure: Arc::default(), uploads }
     }
 
     /// The first failure that will not pass, if there was one.
@@ -74,12 +80,40 @@ impl Storage {
         self.runtime.block_on(call).map_err(|error| self.keep(error.cause(doing)))
     }
 
-    /// Keeps a cause for whoever asks at the end; only the first is kept.
+    /// The same for a call that may only be made when every pack is there that was written before.
+    fn run_after_packs<T>(
+        &self,
+        doing: &str,
+        call: impl Future<Output = Result<T, Call>>,
+    ) -> RusticResult<T> {
+        // It is never closed.
+        let _ = self.runtime.block_on(self.uploads.acquire_many(UPLOADS));
+        self.run(doing, call)
+    }
+
+    /// Has a pack written while the engine goes on.
+    fn upload(
+        &self,
+        doing: String,
+        call: impl Future<Output = Result<(), Call>> + Send + 'static,
+    ) -> RusticResult<()> {
+        let uploads = Arc::clone(&self.uploads);
+        let permit = self.runtime.block_on(uploads.acquire_owned());
+        if let Some(cause) = self.failure.get() {
+            return Err(carrier(cause));
+        }
+        let failure = Arc::clone(&self.failure);
+        self.runtime.spawn(async move {
+            if let Err(error) = call.await {
+                keep(&failure, error.cause(&doing));
+            }
+            drop(permit);
+        });
+        Ok(())
+    }
+
     fn keep(&self, cause: Cause) -> Box<RusticError> {
-        carrier(self.failure.get_or_init(|| {
-            tracing::error!("{cause}");
-            cause
-        }))
+        carrier(keep(&self.failure, cause))
     }
 
     /// The keys under `prefix` that `read` takes, in S3's order.
@@ -162,7 +196,7 @@ impl ReadBackend for Storage {
             // What a person put beside the repository is not part of it.
             (key == self.key(kind, &id)).then_some((id, size))
         };
-        self.run(&doing, self.list_keys(&prefix, read))
+        self.run_after_packs(&doing, self.list_keys(&prefix, read))
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
@@ -217,29 +251,36 @@ impl WriteBackend for Storage {
         let pieces = Arc::new(content.into_vec());
         // Made anew for each attempt, and nothing is copied.
         let body = SdkBody::retryable(move || SdkBody::from_body_1_x(Pieces::new(Arc::clone(&pieces))));
-        self.run(&format!("writing {key}"), async {
-            self.client
-                .put_object()
-                .bucket(&self.bucket)
-                .key(&key)
-                .content_length(length)
-                .checksum_sha256(STANDARD.encode(digest))
-                .body(ByteStream::new(body))
-                .customize()
-                .disable_payload_signing()
-                .send()
-                .await?;
-            Ok(())
-        })
+        let doing = format!("writing {key}");
+        let call = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(key)
+            .content_length(length)
+            .checksum_sha256(STANDARD.encode(digest))
+            .body(ByteStream::new(body))
+            .customize()
+            .disable_payload_signing();
+        let call = async { Ok(call.send().await.map(drop)?) };
+        if kind == FileType::Pack { self.upload(doing, call) } else { self.run_after_packs(&doing, call) }
     }
 
     fn remove(&self, kind: FileType, id: &Id, _cacheable: bool) -> RusticResult<()> {
         let key = self.key(kind, id);
-        self.run(&format!("removing {key}"), async {
+        self.run_after_packs(&format!("removing {key}"), async {
             self.client.delete_object().bucket(&self.bucket).key(&key).send().await?;
             Ok(())
         })
     }
+}
+
+/// Keeps a cause for whoever asks at the end; only the first is kept.
+fn keep(failure: &OnceLock<Cause>, cause: Cause) -> &Cause {
+    failure.get_or_init(|| {
+        tracing::error!("{cause}");
+        cause
+    })
 }
 
 /// The engine's error that carries a cause through it.

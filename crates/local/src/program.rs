@@ -345,6 +345,7 @@ impl Clients {
 fn cluster(folder: &Folder, environment: Vec<(String, String)>) -> ecs::Config {
     let mut environment = environment;
     environment.push(("NIGHTKEEP_CACHE".to_owned(), folder.cache().to_string_lossy().into_owned()));
+    environment.extend(nightkeep_agent::ENVIRONMENT.map(|(name, value)| (name.to_owned(), value.to_owned())));
     ecs::Config {
         region: names::REGION.to_owned(),
         cluster: names::CLUSTER.to_owned(),
