@@ -28,7 +28,7 @@ use super::{
 use crate::progress::Tally;
 
 /// How many parts of packs are read at once. Each takes up to 4 MiB, and as much again as one blob.
-const READERS: usize = 6;
+const READERS: usize = 8;
 
 /// A blob of nothing but this is left out of a file: what is not written is zero.
 static ZEROS: [u8; 4096] = [0; 4096];
