@@ -1,9 +1,12 @@
 //! Every fault that networks and AWS have, at every call of the functions and of the agent: one at a time,
 //! at every call at once, and at random.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
 };
 
 use nightkeep_domain::{operation::Kind, record::Status};
@@ -39,6 +42,32 @@ async fn s23_each_call_meets_a_fault() {
         }
     }
     println!("figure: {all} faults, each at one call of one operation");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn s01_nothing_points_to_a_pack_that_is_still_on_its_way() {
+    /// How long a pack takes to arrive.
+    const ON_ITS_WAY: Duration = Duration::from_millis(700);
+    let mut machine = prepared().await.copy().await;
+    machine.write_book("of packs");
+    let sent = Arc::new(Mutex::new(Vec::new()));
+    let (sending, too_early) = (Arc::clone(&sent), Arc::new(Mutex::new(Vec::new())));
+    let pointing = Arc::clone(&too_early);
+    machine.between().follow(move |call| {
+        if call.name.starts_with("PUT ") && call.name.contains("/data/") {
+            sending.lock().unwrap().push(Instant::now());
+            return Verdict::Late(ON_ITS_WAY);
+        }
+        let on_their_way = sending.lock().unwrap().iter().filter(|sent| sent.elapsed() < ON_ITS_WAY).count();
+        if call.name.starts_with("PUT ") && on_their_way > 0 {
+            pointing.lock().unwrap().push(call.name.clone());
+        }
+        Verdict::Pass
+    });
+    machine.begin(Kind::Backup).await;
+    machine.settled().await;
+    assert!(!sent.lock().unwrap().is_empty(), "no pack was written");
+    assert_eq!(*too_early.lock().unwrap(), Vec::<String>::new(), "{}", machine.log());
 }
 
 /// Has the call `number` meet a fault, and looks at the ending. Whether it came to that call.
