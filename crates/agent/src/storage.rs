@@ -104,7 +104,9 @@ impl Storage {
         }
         let failure = Arc::clone(&self.failure);
         self.runtime.spawn(async move {
-            if let Err(error) = call.await {
+            // A panic too means that the pack is not there.
+            let written = tokio::spawn(call).await;
+            if let Err(error) = written.unwrap_or_else(|panic| Err(Call::Broken(panic.to_string()))) {
                 keep(&failure, error.cause(&doing));
             }
             drop(permit);
