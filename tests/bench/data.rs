@@ -32,6 +32,9 @@ const ROWS: u64 = 1_500_000;
 /// How far away S3 is where it is not on the same machine.
 const FAR: Duration = Duration::from_millis(40);
 
+/// How long an operation may take.
+const LIMIT: Duration = Duration::from_secs(3600);
+
 /// Of so many files, or rows, one changes.
 const ONE_IN: usize = 100;
 
@@ -202,7 +205,7 @@ pub(crate) async fn at_work(machine: &mut Machine, kind: Kind) -> Usage {
 
 async fn finished(machine: &mut Machine, kind: Kind, watch: Watch, begun: Option<StatusCode>) -> Usage {
     assert!(begun.is_some_and(|status| status.is_success()), "{kind:?}");
-    machine.settled().await;
+    machine.settled_within(LIMIT).await;
     let agents = watch.end();
     if kind != Kind::Purge {
         let newest = machine.ledger().records(None, 1).await.unwrap().records.remove(0);

@@ -323,11 +323,16 @@ impl Machine {
 
     /// Has the worker do its work until no operation is in progress.
     pub async fn settled(&mut self) {
+        self.settled_within(LIMIT).await;
+    }
+
+    /// The same for an operation that may take longer than a story's do.
+    pub async fn settled_within(&mut self, limit: Duration) {
         let mut worker = None;
         let began = Timestamp::now();
         loop {
             let taken = Timestamp::now().duration_since(began);
-            if taken > SignedDuration::try_from(LIMIT).expect("a limit") {
+            if taken > SignedDuration::try_from(limit).expect("a limit") {
                 let state = self.ledger.state().await;
                 panic!("nothing settles:\n{state:#?}\n{}", self.log());
             }
