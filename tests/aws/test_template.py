@@ -83,10 +83,14 @@ class Environment(unittest.TestCase):
 
     def test_of_the_agent(self):
         container = written()["Resources"]["AgentTask"]["Properties"]["ContainerDefinitions"][0]
-        given = {variable["Name"] for variable in container["Environment"] if "Name" in variable}
+        given = {variable["Name"]: variable["Value"] for variable in container["Environment"] if "Name" in variable}
         told = variables("crates/cloud/src/tasks.rs")
         self.assertEqual(len(told), 3)
-        self.assertEqual(given | told, variables("crates/agent/src/lib.rs"))
+        agent = "crates/agent/src/lib.rs"
+        self.assertEqual({name for name in given if name.startswith("NIGHTKEEP_")} | told, variables(agent))
+        beside = re.search(r"pub const ENVIRONMENT.*? = \[(.*?)\];", (ROOT / agent).read_text(), re.DOTALL)
+        others = {name: value for name, value in given.items() if not name.startswith("NIGHTKEEP_")}
+        self.assertEqual(others, dict(re.findall(r'\("(\w+)", "(\w+)"\)', beside[1])))
 
 
 class Policies(unittest.TestCase):
