@@ -14,10 +14,10 @@ use std::{
 };
 
 /// How many entries one thread looks at before it hands them over.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 4;
 
-/// How many threads look. What they are ahead of the backup by is bounded, as files that are written to
-/// meanwhile are not what they were.
+/// How many threads look. They are ahead of the backup by no more than some thirty entries: a file that
+/// is looked at long before it is read is no more what it was then.
 const LOOKERS: usize = 4;
 
 /// What was looked at, in the order in which it was found.
