@@ -67,6 +67,12 @@ async fn s01_nothing_points_to_a_pack_that_is_still_on_its_way() {
     machine.begin(Kind::Backup).await;
     machine.settled().await;
     assert!(!sent.lock().unwrap().is_empty(), "no pack was written");
+    let written = machine
+        .between()
+        .calls()
+        .into_iter()
+        .any(|call| call.name.contains("PUT /nightkeep/repository/snapshots/"));
+    assert!(written, "nothing pointed to it in the end: {}", machine.log());
     assert_eq!(*too_early.lock().unwrap(), Vec::<String>::new(), "{}", machine.log());
 }
 
