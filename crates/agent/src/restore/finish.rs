@@ -21,15 +21,16 @@ use rustix::{
 
 use super::{
     blobs::Blobs,
-    content::{self, Chunk},
+    content::{Chunk, Comparer},
     entry::{Entry, Kind, Link, Listed, Metadata, Walk},
     metadata,
     plan::{Plan, Spot, chunks, has, is_kind},
     target::{Folder, Folders, Seen, Target},
 };
 
-/// How many files are read back at once.
-const READERS: usize = 4;
+/// How many files are read back at once: a disk, and all the more a file system behind a network, takes
+/// many requests together.
+const READERS: usize = 16;
 
 /// A file that is to be read back.
 struct Written {
@@ -189,24 +190,29 @@ impl<'a, S: IndexedFull> Finish<'a, S> {
 /// One reader: takes file after file until there is none left, or one is wrong.
 fn read_back(target: &Target, files: &Mutex<Receiver<Written>>) -> Result<(), Cause> {
     let next = || files.lock().ok().and_then(|files| files.recv().ok());
-    let (mut folders, mut result) = (Folders::new(target), Ok(()));
-    while let Some(Written { spot, chunks }) = next() {
+    let (mut folders, mut comparer, mut result) = (Folders::new(target), Comparer::new(), Ok(()));
+    while let Some(written) = next() {
         // After a failure the rest is only taken, so that nobody waits for it to be.
         if result.is_ok() {
-            result = read_one(target, &mut folders, &spot, &chunks);
+            result = read_one(target, &mut folders, &mut comparer, &written);
         }
     }
     result
 }
 
-fn read_one(target: &Target, folders: &mut Folders<'_>, spot: &Spot, chunks: &[Chunk]) -> Result<(), Cause> {
+fn read_one(
+    target: &Target,
+    folders: &mut Folders<'_>,
+    comparer: &mut Comparer,
+    Written { spot, chunks }: &Written,
+) -> Result<(), Cause> {
     let path = spot.path();
     let fault = |error| target.fault(&path, "reading it back")(error);
     let folder = folders.of(&spot.folder).map_err(fault)?;
     let mut file = folder.read(&spot.name).map_err(fault)?;
     // What the system still has in memory is forgotten, so that it is the disk that is read.
     fadvise(&file, 0, None, Advice::DontNeed).map_err(fault)?;
-    match content::holds(&mut file, chunks) {
+    match comparer.holds(&mut file, chunks) {
         Ok(true) => Ok(()),
         Ok(false) => Err(differs(target, &path, "its content is not that of the snapshot")),
         Err(error) => Err(fault(Errno::from_io_error(&error).unwrap_or(Errno::IO))),

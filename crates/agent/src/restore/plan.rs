@@ -16,7 +16,7 @@ use rustix::{fs::FileType, io::Errno};
 
 use super::{
     blobs::{Blobs, Place},
-    content::{self, Chunk},
+    content::{Chunk, Comparer},
     entry::{Entry, Kind, Link, Listed, Metadata, Walk, refused},
     metadata,
     target::{Folder, Seen, Target},
@@ -112,11 +112,19 @@ pub(super) struct Planner<'a, S> {
     plan: Plan,
     packs: HashMap<PackId, u32>,
     groups: BTreeMap<Link, Group>,
+    comparer: Comparer,
 }
 
 impl<'a, S: IndexedFull> Planner<'a, S> {
     pub(super) fn new(blobs: &'a Blobs<'a, S>, target: &'a Target) -> Self {
-        Self { blobs, target, plan: Plan::default(), packs: HashMap::new(), groups: BTreeMap::new() }
+        Self {
+            blobs,
+            target,
+            plan: Plan::default(),
+            packs: HashMap::new(),
+            groups: BTreeMap::new(),
+            comparer: Comparer::new(),
+        }
     }
 
     /// Looks at everything in the snapshot and in the folder.
@@ -235,13 +243,14 @@ impl<'a, S: IndexedFull> Planner<'a, S> {
         Ok(())
     }
 
-    fn is_right(&self, entry: &Entry, spot: &Spot, seen: &Seen, folder: &Folder) -> anyhow::Result<bool> {
+    fn is_right(&mut self, entry: &Entry, spot: &Spot, seen: &Seen, folder: &Folder) -> anyhow::Result<bool> {
         if !is_kind(&entry.kind, seen) {
             return Ok(false);
         }
-        let fault = |error| self.target.fault(&spot.path(), "reading it")(error);
+        let (target, path) = (self.target, spot.path());
+        let fault = target.fault(&path, "reading it");
         Ok(match &entry.kind {
-            Kind::Symlink(target) => folder.link_target(&entry.name).map_err(fault)? == *target,
+            Kind::Symlink(wanted) => folder.link_target(&entry.name).map_err(fault)? == *wanted,
             Kind::File if seen.size != entry.size => false,
             // No program can set the time of the last change: a file that has the one of the snapshot
             // is the very file. Any other is read.
@@ -252,8 +261,9 @@ impl<'a, S: IndexedFull> Planner<'a, S> {
             }
             Kind::File => {
                 let chunks = self.chunks(entry, spot)?;
-                let mut file = folder.read(&entry.name).map_err(fault)?;
-                content::holds(&mut file, &chunks)
+                let mut file = folder.read(&entry.name).map_err(&fault)?;
+                self.comparer
+                    .holds(&mut file, &chunks)
                     .map_err(|error| fault(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?
             }
             Kind::Folder(_) | Kind::Block(_) | Kind::Character(_) | Kind::Pipe | Kind::Socket => true,
