@@ -210,11 +210,11 @@ fn environment(
         ("NIGHTKEEP_TASK_DEFINITION", TASK_DEFINITION.to_owned()),
         ("NIGHTKEEP_CONTAINER", "agent".to_owned()),
         ("NIGHTKEEP_CACHE", folder.join("cache").display().to_string()),
-        // As the agent's task definition has it.
-        ("MALLOC_ARENA_MAX", "2".to_owned()),
         ("PATH", "/usr/bin:/bin".to_owned()),
     ];
-    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    // As the agent's task definition has it.
+    let agent = (who == Who::Agent).then(|| ("MALLOC_ARENA_MAX", "2".to_owned()));
+    variables.into_iter().chain(agent).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 fn cluster(folder: &Path, environment: Vec<(String, String)>) -> ecs::Config {

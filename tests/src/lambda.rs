@@ -85,7 +85,9 @@ impl Lambda {
         tokio::spawn(async move { axum::serve(listener, router).await });
         let out = NamedTempFile::new().expect("a file for its output");
         let started = Instant::now();
+        // Lambda gives it what is its own, and nothing of the machine's.
         let process = Command::new(program)
+            .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", name)
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")

@@ -1,5 +1,5 @@
 //! Every call to AWS that the three functions make: the ledger (DynamoDB), the agent's tasks and the
-//! application's services (ECS), the source archives (S3), the settings (SSM).
+//! application's services (ECS), the source archives (S3), the settings (SSM); and how they log.
 //!
 //! **Architecture Invariant:** no `aws_sdk_*` type leaves this crate, and there is no trait over AWS
 //! with a second implementation. On one machine and in tests the same calls go to endpoints on
@@ -13,6 +13,7 @@ mod archives;
 mod error;
 mod http;
 mod ledger;
+pub mod log;
 mod metrics;
 mod secrets;
 mod services;

@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use nightkeep_api::{Api, Config, Groups, SignIn};
 use nightkeep_cloud::{Archives, Ledger, Secrets, SettingsStore};
 
-#[tokio::main]
+// One event at a time is answered here: threads would only cost start-up time and memory.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
-    lambda_http::tracing::init_default_subscriber();
+    nightkeep_cloud::log::start();
     let config = sign_in().context("configuring the sign-in, without which the api does not start")?;
     let shared = nightkeep_cloud::connect().await;
     let parameters = variable("NIGHTKEEP_PARAMETERS")?;

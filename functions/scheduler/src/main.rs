@@ -8,9 +8,10 @@ use lambda_runtime::{LambdaEvent, service_fn};
 use nightkeep_cloud::{Ledger, Metrics, SettingsStore};
 use nightkeep_scheduler::Scheduler;
 
-#[tokio::main]
+// One event at a time is answered here: threads would only cost start-up time and memory.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_runtime::Error> {
-    lambda_runtime::tracing::init_default_subscriber();
+    nightkeep_cloud::log::start();
     let shared = nightkeep_cloud::connect().await;
     let table = variable("NIGHTKEEP_TABLE")?;
     let scheduler = &Scheduler {
