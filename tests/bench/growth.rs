@@ -7,8 +7,12 @@ use std::{
 };
 
 use nightkeep_domain::operation::Kind;
-use nightkeep_tests::{machine::Machine, many};
-use serde_json::json;
+use nightkeep_tests::{
+    between::{Service, Verdict},
+    machine::Machine,
+    many,
+};
+use serde_json::{Value, json};
 
 use crate::{data::at_work, peers::root, results::Results};
 
@@ -30,16 +34,15 @@ async fn records(results: &mut Results, count: i64) {
     let mut machine = small().await;
     at_work(&mut machine, Kind::Backup).await;
     many::records(&machine.table(), count).await;
-    let listed = timed(&machine, "/api/records?limit=50").await;
-    let state = timed(&machine, "/api/state").await;
-    let usage = at_work(&mut machine, Kind::Backup).await;
-    let backup = usage.json();
-    results
-        .add(&["records", &count.to_string()], json!({ "list": listed, "state": state, "backup": backup }));
+    for (work, path) in [("a page of the list", "/api/records?limit=50"), ("the state", "/api/state")] {
+        results.add(&["records", &count.to_string(), work], answers(&machine, path).await);
+    }
+    results.add(&["records", &count.to_string(), "a backup"], counted(&mut machine, Kind::Backup).await);
 }
 
-/// How long one answer takes, in milliseconds.
-async fn timed(machine: &Machine, path: &str) -> f64 {
+/// What one answer takes.
+async fn answers(machine: &Machine, path: &str) -> Value {
+    machine.between().follow(|_| Verdict::Pass);
     let mut all = Duration::ZERO;
     for _ in 0..ANSWERS {
         let began = Instant::now();
@@ -47,7 +50,22 @@ async fn timed(machine: &Machine, path: &str) -> f64 {
         assert!(length > 100, "{path}");
         all += began.elapsed();
     }
-    (all / ANSWERS).as_secs_f64() * 1e3
+    let requests = requests(machine, Service::DynamoDb) / u64::from(ANSWERS);
+    json!({ "wall": (all / ANSWERS).as_secs_f64(), "dynamodb": requests })
+}
+
+/// What an operation takes; its requests are those of all who take part in it.
+async fn counted(machine: &mut Machine, kind: Kind) -> Value {
+    machine.forget_cache();
+    machine.between().follow(|_| Verdict::Pass);
+    let mut usage = at_work(machine, kind).await.json();
+    usage["s3"] = requests(machine, Service::S3).into();
+    usage["dynamodb"] = requests(machine, Service::DynamoDb).into();
+    usage
+}
+
+fn requests(machine: &Machine, service: Service) -> u64 {
+    machine.between().calls().iter().filter(|call| call.service == service).count() as u64
 }
 
 /// A backup, one with nothing changed, and a restore of so many files.
@@ -60,14 +78,14 @@ async fn files(results: &mut Results, count: u32) {
         }
         fs::write(folder.join(format!("file-{number}")), format!("The content of file {number}.\n")).unwrap();
     }
-    let mut machine = Machine::straight().await;
+    let mut machine = Machine::start().await;
     machine.describe(&description(place.path()));
-    for (work, kind) in
-        [("full", Kind::Backup), ("unchanged", Kind::Backup), ("in place, nothing differs", Kind::Restore)]
-    {
-        machine.forget_cache();
-        let usage = at_work(&mut machine, kind).await;
-        results.add(&["files", &count.to_string(), work], usage.json());
+    for (work, kind) in [
+        ("first full backup", Kind::Backup),
+        ("nothing changed", Kind::Backup),
+        ("restore in place, nothing differs", Kind::Restore),
+    ] {
+        results.add(&["files", &count.to_string(), work], counted(&mut machine, kind).await);
     }
 }
 
@@ -81,17 +99,17 @@ async fn snapshots(results: &mut Results, counts: &[u32]) {
             at_work(&mut machine, Kind::Backup).await;
             made += 1;
         }
-        for (work, kind) in [("backup", Kind::Backup), ("restore", Kind::Restore), ("purge", Kind::Purge)] {
-            machine.forget_cache();
-            let usage = at_work(&mut machine, kind).await;
-            results.add(&["snapshots", &count.to_string(), work], usage.json());
+        for (work, kind) in
+            [("a backup", Kind::Backup), ("a restore", Kind::Restore), ("a purge", Kind::Purge)]
+        {
+            results.add(&["snapshots", &count.to_string(), work], counted(&mut machine, kind).await);
         }
     }
 }
 
 /// A machine with a few files.
 async fn small() -> Machine {
-    let machine = Machine::straight().await;
+    let machine = Machine::start().await;
     for number in 0..100 {
         fs::write(machine.tree().join(format!("file-{number}")), format!("File {number}.\n")).unwrap();
     }
