@@ -20,23 +20,23 @@ use crate::{
     user::Viewer,
 };
 
-/// The document, written out when it is first asked for.
+/// The document, worked out and written when it is first asked for.
 #[derive(Clone)]
 pub(crate) struct Document {
-    routes: Arc<OpenApi>,
+    routes: fn() -> OpenApi,
     written: Arc<OnceLock<String>>,
 }
 
 impl Document {
-    pub(crate) fn new(routes: OpenApi) -> Self {
-        Self { routes: Arc::new(routes), written: Arc::default() }
+    pub(crate) fn new(routes: fn() -> OpenApi) -> Self {
+        Self { routes, written: Arc::default() }
     }
 
     fn text(&self) -> Result<&str, Problem> {
         if let Some(text) = self.written.get() {
             return Ok(text);
         }
-        let text = complete(OpenApi::clone(&self.routes)).to_json().map_err(|error| {
+        let text = complete((self.routes)()).to_json().map_err(|error| {
             tracing::error!("writing the OpenAPI document: {error}");
             Problem::internal()
         })?;

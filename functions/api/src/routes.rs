@@ -8,63 +8,107 @@ use std::sync::Arc;
 use axum::{
     Router,
     extract::{DefaultBodyLimit, Request, State},
+    handler::Handler,
     http::{HeaderName, HeaderValue, Method, header},
     middleware::{self, Next},
     response::Response,
+    routing::{MethodFilter, MethodRouter},
 };
-use utoipa_axum::{router::OpenApiRouter, routes};
+use utoipa::openapi::{HttpMethod, OpenApi};
 
 use crate::{
     Api, activities, caching, confirmations, gate, maintenance, openapi, operations, page, problem::Problem,
-    records, sign_in, state,
+    records, sign_in::routes as signing, state,
 };
 
 /// The longest body of a request, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
 
+/// Some routes, and what the OpenAPI document says of them. Working that out takes longer than all the rest
+/// of a start, so it is done when the document is asked for.
+type Routes = (Router<Arc<Api>>, fn() -> OpenApi);
+
+/// The routes of these handlers: each has its method and its path with it, where the document has them
+/// from too.
+macro_rules! routes {
+    ($($module:ident::$handler:ident),+ $(,)?) => {{
+        #[derive(utoipa::OpenApi)]
+        #[openapi(paths($($module::$handler),+))]
+        struct Described;
+        let router = Router::new();
+        pastey::paste! {
+            $(let router = serve::<$module::[<__path_ $handler>], _, _>(router, $module::$handler);)+
+        }
+        (router, <Described as utoipa::OpenApi>::openapi)
+    }};
+}
+
+fn serve<P, H, T>(router: Router<Arc<Api>>, handler: H) -> Router<Arc<Api>>
+where
+    P: utoipa::Path,
+    H: Handler<T, Arc<Api>>,
+    T: 'static,
+{
+    let methods = P::methods().into_iter().map(|method| match method {
+        HttpMethod::Get => MethodFilter::GET,
+        HttpMethod::Put => MethodFilter::PUT,
+        HttpMethod::Post => MethodFilter::POST,
+        HttpMethod::Head => MethodFilter::HEAD,
+        HttpMethod::Patch => MethodFilter::PATCH,
+        HttpMethod::Trace => MethodFilter::TRACE,
+        HttpMethod::Delete => MethodFilter::DELETE,
+        HttpMethod::Options => MethodFilter::OPTIONS,
+    });
+    let served = methods.fold(MethodRouter::new(), |served, method| served.on(method, handler.clone()));
+    router.route(&P::path(), served)
+}
+
 /// What lies under `/api`, behind the gate.
-fn gated() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default()
-        .routes(routes!(state::read))
-        .routes(routes!(records::list))
-        .routes(routes!(records::read, records::edit))
-        .routes(routes!(operations::back_up))
-        .routes(routes!(confirmations::create))
-        .routes(routes!(operations::restore))
-        .routes(routes!(operations::restart))
-        .routes(routes!(operations::archive_source))
-        .routes(routes!(activities::source_archive))
-        .routes(routes!(confirmations::end_maintenance))
-        .routes(routes!(activities::list))
-        .routes(routes!(activities::read))
-        .routes(routes!(openapi::read))
+fn gated() -> Routes {
+    routes![
+        state::read,
+        records::list,
+        records::read,
+        records::edit,
+        operations::back_up,
+        confirmations::create,
+        operations::restore,
+        operations::restart,
+        operations::archive_source,
+        activities::source_archive,
+        confirmations::end_maintenance,
+        activities::list,
+        activities::read,
+        openapi::read,
+    ]
 }
 
 /// What is open to everybody.
-fn open() -> OpenApiRouter<Arc<Api>> {
-    OpenApiRouter::default()
-        .routes(routes!(maintenance::read))
-        .routes(routes!(sign_in::routes::begin))
-        .routes(routes!(sign_in::routes::finish))
-        .routes(routes!(sign_in::routes::leave))
+fn open() -> Routes {
+    routes![maintenance::read, signing::begin, signing::finish, signing::leave]
+}
+
+/// What the OpenAPI document says of all of them.
+fn described() -> OpenApi {
+    let ((_, before), (_, behind)) = (open(), gated());
+    before().nest("/api", behind())
 }
 
 /// The api and the page.
 pub fn router(api: Api) -> Router {
     let api = Arc::new(api);
-    let (gated, behind) = gated().split_for_parts();
+    let ((gated, _), (open, _)) = (gated(), open());
     let gated = gated
         .fallback(unknown)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(middleware::from_fn(caching::etag))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), gate::identify));
-    let (open, before) = open().split_for_parts();
     open.layer(middleware::from_fn_with_state(Arc::clone(&api), gate::same_origin))
         .nest("/api", gated)
         .fallback(page::serve)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(DefaultBodyLimit::max(LONGEST_BODY))
-        .layer(axum::Extension(openapi::Document::new(before.nest("/api", behind))))
+        .layer(axum::Extension(openapi::Document::new(described)))
         .layer(middleware::from_fn_with_state(Arc::clone(&api), secure))
         .layer(middleware::from_fn(gate::logged))
         .with_state(api)
