@@ -3,7 +3,10 @@
 //! A link is minted when it is asked for and never stored: it dies with the credentials that signed it,
 //! and those of a function may do so at any time.
 
-use std::time::{Duration, SystemTime};
+use std::{
+    sync::OnceLock,
+    time::{Duration, SystemTime},
+};
 
 use aws_config::SdkConfig;
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -14,7 +17,9 @@ use crate::{Error, Kind};
 /// The source archives.
 #[derive(Debug, Clone)]
 pub struct Archives {
-    client: aws_sdk_s3::Client,
+    shared: SdkConfig,
+    /// Made when it is needed, which it is by few calls only.
+    client: OnceLock<aws_sdk_s3::Client>,
     bucket: String,
 }
 
@@ -30,7 +35,11 @@ pub struct Link {
 impl Archives {
     /// The archives in `bucket`.
     pub fn new(shared: &SdkConfig, bucket: impl Into<String>) -> Self {
-        Self { client: aws_sdk_s3::Client::new(shared), bucket: bucket.into() }
+        Self { shared: shared.clone(), client: OnceLock::new(), bucket: bucket.into() }
+    }
+
+    fn client(&self) -> &aws_sdk_s3::Client {
+        self.client.get_or_init(|| aws_sdk_s3::Client::new(&self.shared))
     }
 
     /// A link to the object `key`, saved as `file_name`, that is valid for so long from `now` on. Whether
@@ -56,7 +65,7 @@ impl Archives {
             .build()
             .map_err(|error| refused(error.to_string()))?;
         let request = self
-            .client
+            .client()
             .get_object()
             .bucket(&self.bucket)
             .key(key)
@@ -73,7 +82,7 @@ impl Archives {
     /// # Errors
     /// If S3 cannot be asked.
     pub async fn size(&self, key: &str) -> Result<Option<u64>, Error> {
-        match self.client.head_object().bucket(&self.bucket).key(key).send().await {
+        match self.client().head_object().bucket(&self.bucket).key(key).send().await {
             Ok(found) => Ok(found.content_length.and_then(|size| u64::try_from(size).ok())),
             Err(error) => match Error::of(format!("looking at {key}"), error) {
                 error if error.kind == Kind::NotFound => Ok(None),
