@@ -86,11 +86,20 @@ impl Backup<'_> {
         result
     }
 
-    /// Counts what there is to read, while it is being read. A dump counts as long as the last one.
+    /// Says how much there is to read. That is what the last backup has read: to look at every file only
+    /// to count it takes as long as to see that it has not changed. Where there was none, folders are
+    /// counted while they are read; so are those that may have lost everything since.
     fn count(&self, sources: &[Checked<'_>]) {
-        let sizes = sources.iter().map(|source| match source {
-            Checked::Directory { root, .. } => Some(sources::count(root)),
-            Checked::Dump { name, .. } => self.before(name).map(|before| (before.size.total_bytes, 1)),
+        let sizes = sources.iter().map(|source| {
+            let (name, root) = match source {
+                Checked::Directory { name, root } => (name, Some(root)),
+                Checked::Dump { name, .. } => (name, None),
+            };
+            let before = self.before(name).map(|before| (before.size.total_bytes, before.size.files));
+            match root {
+                Some(root) if before.is_none() || self.empty == Empty::Allowed => Some(sources::count(root)),
+                Some(_) | None => before,
+            }
         });
         // Without all of them there is no total to show.
         if let Some(sizes) = sizes.collect::<Option<Vec<(u64, u64)>>>() {
