@@ -1,5 +1,5 @@
 //! The functions as Lambda runs them, out of the packages that are deployed: how soon they are there, how
-//! fast they answer, and what memory they take, beside the least that a function can be.
+//! fast they answer, and what memory they take, beside a function that does nothing.
 
 use std::{
     collections::BTreeMap,
@@ -35,7 +35,7 @@ struct Asked {
     environment: BTreeMap<String, String>,
 }
 
-/// Measures every function, and the least one, in turns.
+/// Measures every function, and the one that does nothing, in turns.
 pub(crate) async fn measure(results: &mut Results, rounds: u32) {
     let programs = Programs::unpacked();
     let (machine, issuer) = (Machine::straight().await, Issuer::start().await);
@@ -68,7 +68,7 @@ pub(crate) async fn measure(results: &mut Results, rounds: u32) {
     requests(results, &programs, &issuer).await;
 }
 
-/// How long the one request to DynamoDB takes without which the state cannot be told, in milliseconds.
+/// How long the one request to DynamoDB takes that the state needs, in milliseconds.
 async fn state_alone(machine: &Machine) -> f64 {
     let began = Instant::now();
     for _ in 0..WARM {
@@ -127,8 +127,10 @@ fn asked(name: &str, machine: &Machine, issuer: &Issuer) -> Asked {
         ("NIGHTKEEP_OIDC_ISSUER", &issuer.url),
         ("NIGHTKEEP_OIDC_CLIENT_ID", CLIENT),
         ("NIGHTKEEP_OIDC_AUDIENCE", AUDIENCE),
-        // In Lambda too they are one file; where an environment names a folder, each has one of its own.
+        // In Lambda too all are in one file; a folder would have one for each.
         ("SSL_CERT_FILE", ROOTS),
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     ];
     environment.extend(own.map(|(name, value)| (name.to_owned(), value.to_owned())));
     let event = if who == Who::Worker || name == "nightkeep-scheduler" {

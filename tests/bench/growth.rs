@@ -50,7 +50,7 @@ async fn answers(machine: &Machine, path: &str) -> Value {
         assert!(length > 100, "{path}");
         all += began.elapsed();
     }
-    let requests = requests(machine, Service::DynamoDb) / u64::from(ANSWERS);
+    let requests = requests(machine, Service::DynamoDb) as f64 / f64::from(ANSWERS);
     json!({ "wall": (all / ANSWERS).as_secs_f64(), "dynamodb": requests })
 }
 

@@ -5,8 +5,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        mpsc::{self, RecvTimeoutError},
+    },
     thread,
+    time::Duration,
 };
 
 use anyhow::anyhow;
@@ -25,6 +29,10 @@ use crate::{
     repository::{Archive, size},
     sources::{self, Directory, Dump, Empty},
 };
+
+/// A backup that has lasted for so long is going to last: only then is it worth counting what there is
+/// to read, which takes about as long as seeing that nothing has changed.
+const LASTING: Duration = Duration::from_secs(5);
 
 /// What a backup needs to know.
 pub(crate) struct Backup<'a> {
@@ -73,9 +81,17 @@ impl Backup<'_> {
         if self.attempt > 1 {
             self.archive.discard(self.record)?;
         }
+        let (reading, over) = mpsc::channel::<()>();
         let result = thread::scope(|scope| {
-            scope.spawn(|| self.count(&sources));
-            self.read(&sources)
+            let sources = &sources;
+            scope.spawn(move || {
+                if over.recv_timeout(LASTING) == Err(RecvTimeoutError::Timeout) {
+                    self.count(sources);
+                }
+            });
+            let result = self.read(sources);
+            drop(reading);
+            result
         });
         if result.is_err()
             && let Err(error) = self.archive.discard(self.record)
@@ -86,20 +102,11 @@ impl Backup<'_> {
         result
     }
 
-    /// Says how much there is to read. That is what the last backup has read: to look at every file only
-    /// to count it takes as long as to see that it has not changed. Where there was none, folders are
-    /// counted while they are read; so are those that may have lost everything since.
+    /// Counts what there is to read, while it is being read. A dump counts as long as the last one.
     fn count(&self, sources: &[Checked<'_>]) {
-        let sizes = sources.iter().map(|source| {
-            let (name, root) = match source {
-                Checked::Directory { name, root } => (name, Some(root)),
-                Checked::Dump { name, .. } => (name, None),
-            };
-            let before = self.before(name).map(|before| (before.size.total_bytes, before.size.files));
-            match root {
-                Some(root) if before.is_none() || self.empty == Empty::Allowed => Some(sources::count(root)),
-                Some(_) | None => before,
-            }
+        let sizes = sources.iter().map(|source| match source {
+            Checked::Directory { root, .. } => Some(sources::count(root)),
+            Checked::Dump { name, .. } => self.before(name).map(|before| (before.size.total_bytes, 1)),
         });
         // Without all of them there is no total to show.
         if let Some(sizes) = sizes.collect::<Option<Vec<(u64, u64)>>>() {

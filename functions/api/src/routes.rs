@@ -28,8 +28,8 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// of a start, so it is done when the document is asked for.
 type Routes = (Router<Arc<Api>>, fn() -> OpenApi);
 
-/// The routes of these handlers: each has its method and its path with it, where the document has them
-/// from too.
+/// The routes of these handlers: each brings its method and its path along, and the document takes them
+/// from the same place.
 macro_rules! routes {
     ($($module:ident::$handler:ident),+ $(,)?) => {{
         #[derive(utoipa::OpenApi)]

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::blobs::Place;
 
-/// How much of a file is read at once, in bytes. Most files are smaller, and are read with one call.
+/// How much of a file is read at once, in bytes. Most files are smaller.
 const AT_ONCE: usize = 256 << 10;
 
 /// A blob of a file, in the file's order.
@@ -18,7 +18,7 @@ pub(super) struct Chunk {
     pub(super) place: Place,
 }
 
-/// Compares file after file, in memory of one size.
+/// Compares file after file, all in one buffer.
 pub(super) struct Comparer {
     buffer: Box<[u8]>,
 }
@@ -114,6 +114,9 @@ mod tests {
                 }
             }
         }
+        let nothing = [chunk(&[]), chunk(&[7]), chunk(&[]), chunk(&[8]), chunk(&[])];
+        assert!(comparer.holds(&mut Pieces(&[7, 8], 2), &nothing).unwrap());
+        assert!(!comparer.holds(&mut Pieces(&[7], 2), &nothing).unwrap());
         assert!(comparer.holds(&mut Pieces(&[], 1), &[]).unwrap());
         assert!(!comparer.holds(&mut Pieces(&[0], 1), &[]).unwrap());
     }

@@ -6,7 +6,7 @@ use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     sync::{
-        Mutex,
+        Arc, Mutex,
         mpsc::{Receiver, SyncSender, sync_channel},
     },
     thread,
@@ -28,8 +28,8 @@ use super::{
     target::{Folder, Folders, Seen, Target},
 };
 
-/// How many files are read back at once: a disk, and all the more a file system behind a network, takes
-/// many requests together.
+/// How many files are read back at once: a disk, and all the more a file system behind a network, serves
+/// many requests at a time.
 const READERS: usize = 16;
 
 /// A file that is to be read back.
@@ -69,10 +69,15 @@ impl<'a, S: IndexedFull> Finish<'a, S> {
         self.target.settle()?;
         let target = self.target;
         let (sender, receiver) = sync_channel(64);
-        let receiver = Mutex::new(receiver);
+        let receiver = Arc::new(Mutex::new(receiver));
         thread::scope(|scope| {
-            let readers: Vec<_> =
-                (0..READERS).map(|_| scope.spawn(|| read_back(target, &receiver))).collect();
+            let mut readers = Vec::new();
+            for _ in 0..READERS {
+                let receiver = Arc::clone(&receiver);
+                readers.push(scope.spawn(move || read_back(target, &receiver)));
+            }
+            // Without any reader left nothing is to be sent.
+            drop(receiver);
             let walked = self.walk(walk, &sender);
             drop(sender);
             for reader in readers {
@@ -103,7 +108,7 @@ impl<'a, S: IndexedFull> Finish<'a, S> {
                     let spot = Spot { folder: path.as_path().into(), name: entry.name.clone() };
                     let chunks = chunks(self.blobs, &self.target.source, &entry, &spot)?;
                     if sender.send(Written { spot, chunks }).is_err() {
-                        // A reader has found a difference, which is what is reported.
+                        // No reader is left, which is what is reported.
                         return Ok(());
                     }
                 }

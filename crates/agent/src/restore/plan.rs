@@ -247,8 +247,8 @@ impl<'a, S: IndexedFull> Planner<'a, S> {
         if !is_kind(&entry.kind, seen) {
             return Ok(false);
         }
-        let (target, path) = (self.target, spot.path());
-        let fault = target.fault(&path, "reading it");
+        let target = self.target;
+        let fault = |error| target.fault(&spot.path(), "reading it")(error);
         Ok(match &entry.kind {
             Kind::Symlink(wanted) => folder.link_target(&entry.name).map_err(fault)? == *wanted,
             Kind::File if seen.size != entry.size => false,
@@ -261,7 +261,7 @@ impl<'a, S: IndexedFull> Planner<'a, S> {
             }
             Kind::File => {
                 let chunks = self.chunks(entry, spot)?;
-                let mut file = folder.read(&entry.name).map_err(&fault)?;
+                let mut file = folder.read(&entry.name).map_err(fault)?;
                 self.comparer
                     .holds(&mut file, &chunks)
                     .map_err(|error| fault(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?
