@@ -1,4 +1,5 @@
-//! What was measured, kept as JSON in `target/bench`, from which the tables are made.
+//! What was measured, kept as JSON in `tests/bench/results`, from which the tables are made. A part that is
+//! measured again replaces its own.
 
 use std::{fs, path::PathBuf};
 
@@ -39,5 +40,5 @@ impl Results {
 }
 
 fn file(part: &str) -> PathBuf {
-    root().join("target/bench").join(format!("{part}.json"))
+    root().join("tests/bench/results").join(format!("{part}.json"))
 }

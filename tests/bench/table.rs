@@ -26,6 +26,11 @@ const FAR: f64 = 0.6;
 /// Minutes of a day.
 const MINUTES: u64 = 24 * 60;
 
+/// Which commit it is, and whether anything differs from it but what is written here.
+const COMMIT: &str = "printf %s \"$(git describe --always)\"; \
+    git diff --quiet HEAD -- :/ ':(top,exclude)docs/performance.md' ':(top,exclude)tests/bench/results' \
+    || printf ' with changes'";
+
 /// The machine as it is now.
 pub(crate) fn machine() -> Value {
     let shell = |line: &str| {
@@ -39,7 +44,7 @@ pub(crate) fn machine() -> Value {
         "memory_gib": shell("free --gibi | awk '/Mem/ { print $2 }'"),
         "kernel": shell("uname --kernel-name --kernel-release"),
         "load": shell("cut --delimiter ' ' --fields 1-3 /proc/loadavg"),
-        "commit": shell("git describe --always --dirty"),
+        "commit": shell(COMMIT),
         "tools": Tool::ALL.map(Tool::version),
     })
 }
