@@ -1,7 +1,7 @@
 //! The OpenAPI document, tried out with thousands of requests as it allows them and as it does not: no
 //! answer may be one that it does not name, and none a failure.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{collections::HashSet, fs, path::Path, process::Stdio};
 
 use nightkeep_tests::{console::Console, issuer::Issuer};
 use tokio::process::Command;
@@ -65,6 +65,15 @@ async fn the_api_answers_as_its_document_says_whoever_asks_for_whatever() {
     let token = issuer.sign(&serde_json::json!({}), &claims);
     let document = console.client().get(console.url("/api/openapi.json")).bearer_auth(&token);
     let document = document.send().await.unwrap().error_for_status().unwrap().text().await.unwrap();
+
+    // Generators of clients name their methods after these.
+    let parsed: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let paths = parsed["paths"].as_object().unwrap().values();
+    let operations = paths.flat_map(|path| path.as_object().unwrap().values());
+    let ids: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let different: HashSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids.len(), different.len(), "{ids:?}");
+
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("openapi.json");
     fs::write(&file, document).unwrap();

@@ -52,7 +52,7 @@ pub(crate) struct SourceArchiveView {
 }
 
 /// What is no record: restarts, source archives, purges, maintenance ended by hand; newest first
-#[utoipa::path(get, path = "/activity", tag = "activity", params(Range), responses(
+#[utoipa::path(get, operation_id = "listActivity", path = "/activity", tag = "activity", params(Range), responses(
     (status = 200, description = "A page of them", body = ActivitiesView),
     (status = 422, description = "A parameter cannot be used", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -67,7 +67,7 @@ pub(crate) async fn list(
 }
 
 /// One of them
-#[utoipa::path(get, path = "/activity/{id}", tag = "activity", params(("id" = uuid::Uuid, Path)), responses(
+#[utoipa::path(get, operation_id = "readActivity", path = "/activity/{id}", tag = "activity", params(("id" = uuid::Uuid, Path)), responses(
     (status = 200, description = "The activity", body = ActivityView),
     (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -81,7 +81,7 @@ pub(crate) async fn read(
 }
 
 /// A source archive, with a link that is made for this answer and valid for ten minutes
-#[utoipa::path(get, path = "/source-archives/{id}", tag = "activity", params(("id" = uuid::Uuid, Path)), responses(
+#[utoipa::path(get, operation_id = "readSourceArchive", path = "/source-archives/{id}", tag = "activity", params(("id" = uuid::Uuid, Path)), responses(
     (status = 200, description = "The source archive", body = SourceArchiveView),
     (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
 ))]

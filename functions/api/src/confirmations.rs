@@ -53,7 +53,7 @@ pub(crate) struct EndView {
 }
 
 /// Gives out the characters that have to be typed before something is done
-#[utoipa::path(post, path = "/confirmations", tag = "operations", request_body = ConfirmationBody, responses(
+#[utoipa::path(post, operation_id = "createConfirmation", path = "/confirmations", tag = "operations", request_body = ConfirmationBody, responses(
     (status = 201, description = "Valid for five minutes, for this action, record and user, once", body = ConfirmationView),
     (status = 404, description = "There is no such record", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "The body is not as it should be, or the record cannot be restored", body = ProblemBody, content_type = "application/problem+json"),
@@ -101,7 +101,7 @@ fn draw() -> Code {
 }
 
 /// Ends the maintenance by hand
-#[utoipa::path(post, path = "/maintenance/end", tag = "maintenance", request_body = EndBody, responses(
+#[utoipa::path(post, operation_id = "endMaintenance", path = "/maintenance/end", tag = "maintenance", request_body = EndBody, responses(
     (status = 200, description = "Ended", body = EndView),
     (status = 409, description = "An operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "The body is not as it should be, or the confirmation does not fit", body = ProblemBody, content_type = "application/problem+json"),

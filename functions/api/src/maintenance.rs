@@ -28,7 +28,7 @@ struct FlagView {
 }
 
 /// Whether the application is under maintenance; public
-#[utoipa::path(get, path = "/maintenance", tag = "maintenance", security(()), responses(
+#[utoipa::path(get, operation_id = "readMaintenance", path = "/maintenance", tag = "maintenance", security(()), responses(
     (status = 200, description = "It is not", body = FlagView),
     (status = 500, description = "Something failed on our side", body = ProblemBody, content_type = "application/problem+json"),
     (status = 503, description = "It is, or nobody can tell", content(

@@ -45,7 +45,7 @@ impl Document {
 }
 
 /// This document
-#[utoipa::path(get, path = "/openapi.json", tag = "api", responses(
+#[utoipa::path(get, operation_id = "readOpenApi", path = "/openapi.json", tag = "api", responses(
     (status = 200, description = "The OpenAPI document", body = Object),
 ))]
 pub(crate) async fn read(

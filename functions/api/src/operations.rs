@@ -61,7 +61,7 @@ pub(crate) struct RestartBody {
 pub(crate) struct SourceArchiveBody {}
 
 /// Begins a backup
-#[utoipa::path(post, path = "/backups", tag = "operations", request_body = BackupBody, responses(
+#[utoipa::path(post, operation_id = "backUp", path = "/backups", tag = "operations", request_body = BackupBody, responses(
     (status = 202, description = "Begun", body = RecordView, headers(("location" = String, description = "Where to look how it goes"))),
     (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -81,7 +81,7 @@ pub(crate) async fn back_up(
 }
 
 /// Begins a restore: first a backup of what is, then what the record holds
-#[utoipa::path(post, path = "/restores", tag = "operations", request_body = RestoreBody, responses(
+#[utoipa::path(post, operation_id = "restore", path = "/restores", tag = "operations", request_body = RestoreBody, responses(
     (status = 202, description = "Begun", body = RecordView, headers(("location" = String, description = "Where to look how it goes"))),
     (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
     (status = 404, description = "There is no such record", body = ProblemBody, content_type = "application/problem+json"),
@@ -122,7 +122,7 @@ pub(crate) async fn restore(
 }
 
 /// Begins a restart of all services
-#[utoipa::path(post, path = "/restarts", tag = "operations", request_body = RestartBody, responses(
+#[utoipa::path(post, operation_id = "restart", path = "/restarts", tag = "operations", request_body = RestartBody, responses(
     (status = 202, description = "Begun", body = ActivityView, headers(("location" = String, description = "Where to look how it goes"))),
     (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
     (status = 422, description = "The body is not as it should be, or the confirmation does not fit", body = ProblemBody, content_type = "application/problem+json"),
@@ -145,7 +145,7 @@ pub(crate) async fn restart(
 }
 
 /// Begins to pack the source code
-#[utoipa::path(post, path = "/source-archives", tag = "operations", request_body = SourceArchiveBody, responses(
+#[utoipa::path(post, operation_id = "archiveSource", path = "/source-archives", tag = "operations", request_body = SourceArchiveBody, responses(
     (status = 202, description = "Begun", body = ActivityView, headers(("location" = String, description = "Where to look how it goes"))),
     (status = 409, description = "Another operation is in progress; it is in the answer", body = ProblemBody, content_type = "application/problem+json"),
 ))]

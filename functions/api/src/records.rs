@@ -105,7 +105,7 @@ pub(crate) struct NotesBody {
 }
 
 /// The records, newest first
-#[utoipa::path(get, path = "/records", tag = "records", params(Range), responses(
+#[utoipa::path(get, operation_id = "listRecords", path = "/records", tag = "records", params(Range), responses(
     (status = 200, description = "A page of them", body = PageView),
     (status = 422, description = "A parameter cannot be used", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -120,7 +120,7 @@ pub(crate) async fn list(
 }
 
 /// One record, with the history of its notes
-#[utoipa::path(get, path = "/records/{id}", tag = "records", params(("id" = uuid::Uuid, Path)), responses(
+#[utoipa::path(get, operation_id = "readRecord", path = "/records/{id}", tag = "records", params(("id" = uuid::Uuid, Path)), responses(
     (status = 200, description = "The record", body = DetailView),
     (status = 404, description = "There is none", body = ProblemBody, content_type = "application/problem+json"),
 ))]
@@ -136,7 +136,7 @@ pub(crate) async fn read(
 }
 
 /// Replaces the notes of a record
-#[utoipa::path(patch, path = "/records/{id}", tag = "records", request_body = NotesBody, params(
+#[utoipa::path(patch, operation_id = "editRecord", path = "/records/{id}", tag = "records", request_body = NotesBody, params(
     ("id" = uuid::Uuid, Path),
     Condition,
 ), responses(

@@ -93,7 +93,7 @@ struct UsualSeconds {
 }
 
 /// The operation in progress with its progress, maintenance, the nights, who is asking
-#[utoipa::path(get, path = "/state", tag = "state", responses(
+#[utoipa::path(get, operation_id = "readState", path = "/state", tag = "state", responses(
     (status = 200, description = "The state", body = StateView),
 ))]
 pub(crate) async fn read(

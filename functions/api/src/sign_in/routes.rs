@@ -41,7 +41,7 @@ pub(crate) struct LeaveView {
 }
 
 /// Begins a sign-in: sends the browser to the provider
-#[utoipa::path(get, path = "/sign-in", tag = "sign-in", params(Wish), security(()), responses(
+#[utoipa::path(get, operation_id = "signIn", path = "/sign-in", tag = "sign-in", params(Wish), security(()), responses(
     (status = 303, description = "To the provider"),
     (status = 422, description = "A parameter cannot be used", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
     (status = 500, description = "A page that says what went wrong", body = String, content_type = "text/html"),
@@ -60,7 +60,7 @@ pub(crate) async fn begin(
 }
 
 /// The provider sends the browser back
-#[utoipa::path(get, path = "/sign-in/callback", tag = "sign-in", params(Answer), security(()), responses(
+#[utoipa::path(get, operation_id = "finishSignIn", path = "/sign-in/callback", tag = "sign-in", params(Answer), security(()), responses(
     (status = 303, description = "Signed in: to where one was"),
     (status = 400, description = "A page: this sign-in was not begun in this browser", body = String, content_type = "text/html"),
     (status = 403, description = "A page: refused, or no role", body = String, content_type = "text/html"),
@@ -97,7 +97,7 @@ pub(crate) async fn finish(
 }
 
 /// Signs out: the session's cookie goes, and the answer says where the provider's session ends
-#[utoipa::path(post, path = "/sign-out", tag = "sign-in", request_body = LeaveBody, security(()), responses(
+#[utoipa::path(post, operation_id = "signOut", path = "/sign-out", tag = "sign-in", request_body = LeaveBody, security(()), responses(
     (status = 200, description = "Signed out here", body = LeaveView),
     (status = 400, description = "The body is no JSON", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
     (status = 403, description = "From another site", body = crate::problem::ProblemBody, content_type = "application/problem+json"),
