@@ -108,6 +108,16 @@ impl Alone {
         );
     }
 
+    /// Has the storage lose object `number` of those that are written from now on, counted from 1, though
+    /// it says that it has it.
+    pub fn lose(&self, number: usize) {
+        let seen = AtomicUsize::new(0);
+        self.aws.between.follow(move |call| {
+            let here = call.name.starts_with("PUT ") && seen.fetch_add(1, SeqCst) + 1 == number;
+            if here { Verdict::Lose } else { Verdict::Pass }
+        });
+    }
+
     /// Lets everything pass from now on.
     pub fn let_pass(&self) {
         self.aws.between.rest();
@@ -228,11 +238,16 @@ impl Alone {
         self.ledger.settle(&state, settlement, Timestamp::now()).await.expect("settling an operation");
     }
 
-    /// Makes a backup that is so many days old. If it is to fail, it has already stored everything.
-    pub async fn backup(&self, days: i64, succeeds: bool) -> RecordId {
+    /// Begins a backup as if it were so many days ago.
+    pub async fn begin_backup(&self, days: i64) -> (RecordId, Assignment) {
         let (id, record) = aged(days);
         let operation = Operation::new(random(), Kind::Backup, id, "alone".to_owned(), record.created_at);
-        let assignment = self.begin(operation, &[record]).await;
+        (id, self.begin(operation, &[record]).await)
+    }
+
+    /// Makes a backup that is so many days old. If it is to fail, it has already stored everything.
+    pub async fn backup(&self, days: i64, succeeds: bool) -> RecordId {
+        let (id, assignment) = self.begin_backup(days).await;
         let ended = self.agent(assignment).await;
         let Some(Report::BackedUp { snapshots }) = ended.report else { panic!("{ended:?}") };
         self.settle(&if succeeds { Settlement::Success { snapshots } } else { vanished() }).await;

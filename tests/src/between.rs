@@ -141,6 +141,8 @@ pub enum Verdict {
     Meet(Fault),
     /// It is forbidden.
     Deny,
+    /// An object is to be written: the answer is that it is kept, and it is not.
+    Lose,
 }
 
 type Rule = Arc<dyn Fn(&Call) -> Verdict + Send + Sync>;
@@ -245,6 +247,7 @@ impl Between {
                 return Ok(());
             }
             Verdict::Deny => refusal(service, 403, "AccessDeniedException", "AccessDenied"),
+            Verdict::Lose => b"HTTP/1.1 200 OK\r\netag: \"lost\"\r\ncontent-length: 0\r\n\r\n".to_vec(),
             Verdict::Meet(fault) => match fault {
                 Fault::Refused => {
                     client.set_zero_linger()?;

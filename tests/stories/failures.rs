@@ -2,12 +2,14 @@
 //! a green one, and the application is up again.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, Permissions},
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
 };
 
-use nightkeep_tests::{console::Console, files::noise, restic};
+use nightkeep_domain::{cause::Cause, operation::Report};
+use nightkeep_tests::{alone::Alone, console::Console, files::noise, restic};
 use rustix::process::geteuid;
 
 use crate::{directory, dump};
@@ -177,6 +179,36 @@ async fn a_repository_whose_index_is_gone_fails_the_backup() {
     let bucket = console.state_folder().join("s3").join(&console.environment()["NIGHTKEEP_BUCKET"]);
     fs::remove_dir_all(find(&bucket, "index").unwrap()).unwrap();
     assert_names(&console.failed_backup("repository_damaged").await, &["index", "restic"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_the_storage_loses_of_a_backup_fails_it() {
+    let mut lost = BTreeSet::new();
+    for number in 1.. {
+        let alone = Alone::start().await;
+        for folder in ["changing", "changing/within", "steady"] {
+            fs::create_dir(alone.tree().join(folder)).unwrap();
+            fs::write(alone.tree().join(folder).join("file"), folder).unwrap();
+        }
+        alone.backup(1, true).await;
+        fs::write(alone.tree().join("changing/within/file"), "other data").unwrap();
+        let (_, assignment) = alone.begin_backup(0).await;
+        alone.lose(number);
+        let ended = alone.agent(assignment).await;
+        let written: Vec<_> = alone.writes().into_iter().filter(|write| write.starts_with("PUT ")).collect();
+        let Some(object) = written.get(number - 1) else {
+            let snapshots = matches!(ended.report, Some(Report::BackedUp { .. }));
+            assert!(snapshots, "nothing was lost: {ended:?}");
+            break;
+        };
+        let kind = object.split('/').rev().nth(1).unwrap();
+        lost.insert(if kind.len() == 2 { "data" } else { kind }.to_owned());
+        let Some(Report::Failed { cause: Cause::RepositoryDamaged { found } }) = &ended.report else {
+            panic!("{object} was lost: {ended:?}")
+        };
+        assert!(!found.is_empty(), "{object}");
+    }
+    assert_eq!(lost, ["data", "index", "snapshots"].map(str::to_owned).into());
 }
 
 /// The folder below `path` whose name begins with `name`.

@@ -1,4 +1,4 @@
-//! The repository: opened, made when there is none yet, written to and read back.
+//! The repository: opened, made when there is none yet, and written to.
 //!
 //! It must never count a snapshot that has not been read back, nor make a new repository where the
 //! remains of one are.
@@ -6,6 +6,7 @@
 mod correction;
 mod keys;
 mod others;
+mod read_back;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -16,8 +17,8 @@ use nightkeep_domain::{
     record::{Size, Snapshot},
 };
 use rustic_core::{
-    BackupOptions, CheckOptions, ConfigOptions, Credentials, FileType, IndexedIds, KeyOptions, OpenStatus,
-    ReadBackend, ReadSource, Repository, RepositoryBackends, RepositoryOptions, RusticError, SnapshotOptions,
+    BackupOptions, ConfigOptions, Credentials, FileType, IndexedIds, KeyOptions, OpenStatus, ReadBackend,
+    ReadSource, Repository, RepositoryBackends, RepositoryOptions, RusticError, SnapshotOptions,
     WriteBackend, repofile::SnapshotFile,
 };
 
@@ -208,33 +209,6 @@ impl Archive {
             return Err(self.storage.failure().cloned().unwrap_or(Cause::RepositoryDamaged { found }).into());
         }
         Ok(Some(before.id.clone()))
-    }
-
-    /// Reads snapshots back: each is in the storage as it was written, all of its trees can be read, and
-    /// every blob is in the index, in a pack that is there and as long as it should be.
-    pub(crate) fn verify(&self, snapshots: &[SnapshotFile]) -> anyhow::Result<()> {
-        let repository = self.repository()?;
-        for snapshot in snapshots {
-            self.engine(self.storage.read_full(FileType::Snapshot, &snapshot.id))?;
-        }
-        let mut options = CheckOptions::default();
-        options.trust_cache = true;
-        let trees = snapshots.iter().map(|snapshot| snapshot.tree).collect();
-        let results = self.engine(repository.check_with_trees(options, trees))?;
-        if results.is_ok().is_ok() {
-            return Ok(());
-        }
-        // The type of the levels has no name outside the engine.
-        let errors: Vec<String> = results
-            .0
-            .iter()
-            .filter(|(level, _)| format!("{level:?}") == "Error")
-            .map(|(_, error)| error.to_string())
-            .collect();
-        errors.iter().for_each(|error| tracing::error!("{error}"));
-        let more = if errors.len() > 1 { format!(", and {} more", errors.len() - 1) } else { String::new() };
-        let found = format!("{}{more}", errors.first().map_or("", String::as_str));
-        Err(self.storage.failure().cloned().unwrap_or(Cause::RepositoryDamaged { found }).into())
     }
 
     /// Removes every snapshot of a record: those of an attempt that failed or was cut short.
