@@ -22,7 +22,8 @@ type Subtrees = BTreeMap<OsString, TreeId>;
 
 impl Archive {
     /// Makes sure that snapshots are in the storage as they were written, that every pack of the index is
-    /// there and as long as it should be, that all trees can be read, and that every blob is in the index.
+    /// there and as long as it should be, that the trees that their parents have not can be read, and that
+    /// every blob in these is in the index.
     pub(crate) fn verify(&self, snapshots: &[SnapshotFile]) -> anyhow::Result<()> {
         let repository = self.repository()?;
         let (mut whole, mut grown) = (Vec::new(), Vec::new());
