@@ -6,7 +6,8 @@ use aws_sdk_dynamodb::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-/// Adds copies of a record to its table, each older than the one before, until there are `count`.
+/// Adds copies of a record to its table, each older than the one before, until there are `count`. Up to
+/// 100,000 of them are younger than what a purge removes (60 days).
 pub async fn records(table: &Client, count: i64) {
     let found = table.query().table_name("nightkeep").key_condition_expression("pk = :pk");
     let found = found.expression_attribute_values(":pk", AttributeValue::S("record".to_owned()));
@@ -15,7 +16,7 @@ pub async fn records(table: &Client, count: i64) {
     let numbers: Vec<i64> = (1..count).collect();
     for batch in numbers.chunks(25) {
         let writes = batch.iter().map(|number| {
-            let at = Timestamp::now() - SignedDuration::from_mins(36 * number);
+            let at = Timestamp::now() - SignedDuration::from_secs(36 * number);
             let mut item = model.clone();
             // The time in milliseconds is how an id begins.
             let time = format!("{:012x}", at.as_millisecond());
