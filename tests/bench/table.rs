@@ -69,18 +69,19 @@ pub(crate) fn write() {
         let Some(kept) = Results::kept(part) else { continue };
         text.push(format!("## {title}"));
         text.extend(rows(&kept));
-        text.push(on(&kept["machine"][0]));
+        text.push(on(&kept["machine"][0], part == "data"));
     }
     text.push(fs::read_to_string(root().join("tests/bench/reasons.md")).unwrap().trim().to_owned());
     fs::write(root().join("docs/performance.md"), text.join("\n\n") + "\n").unwrap();
 }
 
-fn on(machine: &Value) -> String {
+/// Where and when a part was measured; with `tools`, against which.
+fn on(machine: &Value, tools: bool) -> String {
     let text = |name: &str| machine[name].as_str().unwrap_or_default().to_owned();
-    let tools: Vec<&str> =
-        machine["tools"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+    let list = machine["tools"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let list: String = list.filter(|_| tools).map(|tool| format!("; {tool}")).collect();
     format!(
-        "Measured on {} at commit {}, with {} processors ({}), {} GiB of memory, {}, load before it {}; {}.",
+        "Measured on {} at commit {}, with {} processors ({}), {} GiB of memory, {}, load before it {}{list}.",
         text("date"),
         text("commit"),
         text("processors"),
@@ -88,7 +89,6 @@ fn on(machine: &Value) -> String {
         text("memory_gib"),
         text("kernel"),
         text("load"),
-        tools.join("; ")
     )
 }
 
