@@ -21,6 +21,7 @@ mod sign_in;
 mod source_archives;
 mod starting;
 mod tokens;
+mod unchanged;
 
 use std::path::Path;
 

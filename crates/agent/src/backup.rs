@@ -21,13 +21,13 @@ use nightkeep_domain::{
     identifier::RecordId,
     record::Snapshot,
 };
-use rustic_core::{IndexedIdsStatus, Repository, repofile::SnapshotFile};
+use rustic_core::{IndexedFullStatus, Repository, repofile::SnapshotFile};
 
 use crate::{
     engine_log,
     progress::Tally,
     repository::{Archive, size},
-    sources::{self, Directory, Dump, Empty},
+    sources::{self, Directory, Dump, Empty, Unchanged},
 };
 
 /// A backup that has lasted for so long is going to last: only then is it worth counting what there is
@@ -120,7 +120,7 @@ impl Backup<'_> {
     }
 
     fn read(&self, sources: &[Checked<'_>]) -> anyhow::Result<Vec<Snapshot>> {
-        let repository = self.archive.engine(self.archive.repository()?.to_indexed_ids())?;
+        let repository = self.archive.engine(self.archive.repository()?.to_indexed())?;
         let mut made = Vec::new();
         for source in sources {
             let (name, snapshot) = match source {
@@ -142,7 +142,7 @@ impl Backup<'_> {
 
     fn directory(
         &self,
-        repository: &Repository<IndexedIdsStatus>,
+        repository: &Repository<IndexedFullStatus>,
         name: &str,
         root: &Path,
     ) -> anyhow::Result<SnapshotFile> {
@@ -152,14 +152,22 @@ impl Backup<'_> {
         };
         self.tally.begin(name);
         engine_log::take_skipped();
-        let source = Directory::new(name, root.to_path_buf(), Arc::clone(self.tally));
+        let mut unchanged = Unchanged::default();
+        if let Some(parent) = &parent {
+            unchanged = Unchanged::find(repository, parent.tree, root, sources::look(root), self.tally);
+            if !engine_log::take_skipped().is_empty() {
+                // The engine meets it again, and then it counts.
+                unchanged = Unchanged::default();
+            }
+        }
+        let source = Directory::new(name, root.to_path_buf(), Arc::clone(self.tally), unchanged);
         let result = self.archive.archive(
             repository,
             &source,
             root.to_path_buf(),
             name,
             self.record,
-            parent.as_deref(),
+            parent.as_ref().map(|parent| (parent, source.unchanged())),
         );
         if let Some(fault) = source.fault() {
             return Err(fault.into());
@@ -180,7 +188,7 @@ impl Backup<'_> {
 
     fn dump(
         &self,
-        repository: &Repository<IndexedIdsStatus>,
+        repository: &Repository<IndexedFullStatus>,
         name: &str,
         command: &[String],
     ) -> anyhow::Result<SnapshotFile> {

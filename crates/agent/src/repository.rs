@@ -25,6 +25,7 @@ use rustic_core::{
 pub(crate) use self::keys::Keys;
 use crate::{
     progress::{Bars, Tally},
+    sources::Unchanged,
     storage::Storage,
 };
 
@@ -150,7 +151,8 @@ impl Archive {
         self.engine(self.closed()?.open(&Credentials::Masterkey(key)))
     }
 
-    /// Archives a source as a snapshot of `record`. `parent` is the snapshot to compare with.
+    /// Archives a source as a snapshot of `record`. `before` is the snapshot to compare with, and what has
+    /// not changed since.
     pub(crate) fn archive<R>(
         &self,
         repository: &Repository<impl IndexedIds>,
@@ -158,7 +160,7 @@ impl Archive {
         path: PathBuf,
         label: &str,
         record: RecordId,
-        parent: Option<&str>,
+        before: Option<(&SnapshotFile, &Unchanged)>,
     ) -> anyhow::Result<SnapshotFile>
     where
         R: ReadSource + 'static,
@@ -171,11 +173,13 @@ impl Archive {
             .label(label.to_owned())
             .command("nightkeep".to_owned());
         let options = self.engine(options.add_tags(&tag(record)))?;
-        let snapshot = self.engine(options.to_snapshot())?;
+        let mut snapshot = self.engine(options.to_snapshot())?;
         let mut options = BackupOptions::default();
-        match parent {
-            Some(parent) => options.parent_opts.parents = vec![parent.to_owned()],
-            None => options.parent_opts.force = true,
+        if let Some((parent, unchanged)) = before {
+            options.parent_opts.parents = vec![parent.id.to_hex().as_str().to_owned()];
+            unchanged.count(snapshot.summary.get_or_insert_default());
+        } else {
+            options.parent_opts.force = true;
         }
         self.engine(repository.archive(&options, source, snapshot, &[path]))
     }
@@ -189,7 +193,7 @@ impl Archive {
         &self,
         repository: &Repository<impl IndexedIds>,
         before: &Snapshot,
-    ) -> anyhow::Result<Option<String>> {
+    ) -> anyhow::Result<Option<SnapshotFile>> {
         let listed = self.list(FileType::Snapshot)?;
         if !listed.iter().any(|(id, _)| id.to_hex().as_str() == before.id) {
             tracing::warn!(
@@ -199,7 +203,7 @@ impl Archive {
             return Ok(None);
         }
         let found = self.engine(repository.get_snapshots(&[&before.id]))?;
-        let Some(snapshot) = found.first() else { return Ok(None) };
+        let Some(snapshot) = found.into_iter().next() else { return Ok(None) };
         if repository.get_tree(&snapshot.tree).is_err() {
             let found = format!(
                 "the index does not know the last backup of “{}” (snapshot {})",
@@ -208,7 +212,7 @@ impl Archive {
             );
             return Err(self.storage.failure().cloned().unwrap_or(Cause::RepositoryDamaged { found }).into());
         }
-        Ok(Some(before.id.clone()))
+        Ok(Some(snapshot))
     }
 
     /// Removes every snapshot of a record: those of an attempt that failed or was cut short.

@@ -4,13 +4,15 @@ mod ahead;
 mod command;
 mod directory;
 mod dump;
+mod unchanged;
 
 use std::io::{self, Read};
 
 pub(crate) use self::{
     command::{ended, last_words, spoken},
-    directory::{Directory, Empty, check, count, path_of, reason},
+    directory::{Directory, Empty, check, count, look, path_of, reason},
     dump::Dump,
+    unchanged::Unchanged,
 };
 
 /// Reads until the buffer is full or nothing is left.

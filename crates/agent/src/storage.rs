@@ -11,7 +11,7 @@ mod locks;
 
 use std::{
     future::Future,
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -47,13 +47,17 @@ pub(crate) struct Storage {
     runtime: Handle,
     failure: Arc<OnceLock<Cause>>,
     uploads: Arc<Semaphore>,
+    /// The repository's config once it was read: the engine reads it whenever it opens the repository, and
+    /// nobody ever changes it.
+    config: Mutex<Option<Bytes>>,
 }
 
 impl Storage {
     /// The repository in `bucket`. Its methods block, and are called from threads outside `runtime`.
     pub(crate) fn new(shared: &SdkConfig, bucket: String, runtime: Handle) -> Self {
         let uploads = Arc::new(Semaphore::new(UPLOADS as usize));
-        Self { client: s3::client(shared), bucket, runtime, failure: Arc::default(), uploads }
+        let client = s3::client(shared);
+        Self { client, bucket, runtime, failure: Arc::default(), uploads, config: Mutex::default() }
     }
 
     /// The first failure that will not pass, if there was one.
@@ -112,6 +116,11 @@ impl Storage {
             drop(permit);
         });
         Ok(())
+    }
+
+    /// The config, if it was read before.
+    fn config(&self) -> Option<Bytes> {
+        self.config.lock().ok()?.clone()
     }
 
     fn keep(&self, cause: Cause) -> Box<RusticError> {
@@ -182,6 +191,11 @@ impl ReadBackend for Storage {
     }
 
     fn list_with_size(&self, kind: FileType) -> RusticResult<Vec<(Id, u32)>> {
+        if kind == FileType::Config
+            && let Some(config) = self.config()
+        {
+            return Ok(vec![(Id::default(), u32::try_from(config.len()).unwrap_or(u32::MAX))]);
+        }
         let doing = format!("listing {PREFIX}/{}", kind.dirname());
         let prefix = match kind {
             FileType::Config => format!("{PREFIX}/config"),
@@ -202,10 +216,19 @@ impl ReadBackend for Storage {
     }
 
     fn read_full(&self, kind: FileType, id: &Id) -> RusticResult<Bytes> {
+        if kind == FileType::Config
+            && let Some(config) = self.config()
+        {
+            return Ok(config);
+        }
         let key = self.key(kind, id);
         let bytes = self.run(&format!("reading {key}"), self.get(&key, None))?;
-        // The config alone is not named after its content.
-        if kind != FileType::Config && hex::encode(Sha256::digest(&bytes)) != id.to_hex().as_str() {
+        if kind == FileType::Config {
+            // It alone is not named after its content.
+            if let Ok(mut config) = self.config.lock() {
+                *config = Some(bytes.clone());
+            }
+        } else if hex::encode(Sha256::digest(&bytes)) != id.to_hex().as_str() {
             return Err(self.keep(Cause::RepositoryDamaged {
                 found: format!("the content of {key} is not the one that it is named after"),
             }));

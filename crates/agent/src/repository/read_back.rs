@@ -1,8 +1,9 @@
 //! Reading back what a backup has written: only then it counts.
 //!
-//! What a snapshot shares with its parent is not read a second time. The engine has just read those very
-//! trees, from the storage, to compare them with the source, and has looked up every blob of a file that
-//! has not changed; where it could not, the backup has failed.
+//! What a snapshot shares with its parent is not read a second time. Those very trees have just been read
+//! from the storage, to compare them with the source, and every blob of a file that has not changed has
+//! been looked up, by [`Unchanged`](crate::sources::Unchanged) or by the engine; where that could not be
+//! done, the backup has failed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

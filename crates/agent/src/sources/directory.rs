@@ -17,10 +17,11 @@ use std::{
 use ignore::{DirEntry, Walk, WalkBuilder};
 use nightkeep_domain::cause::Cause;
 use rustic_core::{
-    ErrorKind, LocalSourceSaveOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError, RusticResult,
+    ErrorKind, LocalSourceSaveOptions, ReadSource, ReadSourceEntry, ReadSourceOpen, RusticError,
+    RusticResult, repofile::Node,
 };
 
-use super::{ahead::Ahead, fill};
+use super::{Unchanged, ahead::Ahead, fill};
 use crate::progress::Tally;
 
 /// Up to this size, in bytes, the engine reads a file at once; what is larger it reads in small pieces.
@@ -33,6 +34,7 @@ const AHEAD: usize = 128 << 10;
 pub(crate) struct Directory {
     name: String,
     root: PathBuf,
+    unchanged: Arc<Unchanged>,
     shared: Arc<Shared>,
 }
 
@@ -78,7 +80,7 @@ pub(crate) fn check(source: &str, folder: &Path, empty: Empty) -> Result<PathBuf
 
 /// The bytes and the files in a folder. What cannot be read does not count: reading it reports it.
 pub(crate) fn count(root: &Path) -> (u64, u64) {
-    let sizes = walk(root, None).flatten().filter_map(|entry| {
+    let sizes = walk(root, None).build().flatten().filter_map(|entry| {
         let metadata = entry.metadata().ok()?;
         (!metadata.is_dir()).then(|| if metadata.is_file() { metadata.len() } else { 0 })
     });
@@ -86,20 +88,45 @@ pub(crate) fn count(root: &Path) -> (u64, u64) {
 }
 
 /// Everything in a folder, itself first, in the order of the repository's trees; nothing is left out.
-fn walk(root: &Path, depth: Option<usize>) -> Walk {
-    WalkBuilder::new(root)
-        .standard_filters(false)
-        .follow_links(false)
-        .max_depth(depth)
-        .sort_by_file_path(Path::cmp)
-        .build()
+fn walk(root: &Path, depth: Option<usize>) -> WalkBuilder {
+    let mut walk = WalkBuilder::new(root);
+    walk.standard_filters(false).follow_links(false).max_depth(depth).sort_by_file_path(Path::cmp);
+    walk
+}
+
+/// Everything in a folder, as the repository has it.
+pub(crate) fn look(root: &Path) -> impl Iterator<Item = Result<(PathBuf, Node), Fault>> + use<> {
+    let path = root.to_path_buf();
+    let broken = move || Err((path.clone(), "a thread that looks at files has panicked".to_owned()));
+    Ahead::start(walk(root, None).build(), node, broken)
+}
+
+/// A path, and what is wrong with it.
+type Fault = (PathBuf, String);
+
+/// An entry, as the repository has it.
+fn node(found: Result<DirEntry, ignore::Error>) -> Result<(PathBuf, Node), Fault> {
+    let entry = found.map_err(|error| (path_of(&error), reason(&error)))?;
+    let path = entry.path().to_path_buf();
+    let ReadSourceEntry { path, mut node, open: _ } =
+        LocalSourceSaveOptions::default().map_entry(entry).map_err(|error| (path, error.to_string()))?;
+    if !node.is_file() {
+        // As restic has it: only a file's content has a size.
+        node.meta.size = 0;
+    }
+    Ok((path, node))
 }
 
 impl Directory {
-    /// The folder `root`, which [`check`] has given.
-    pub(crate) fn new(name: &str, root: PathBuf, tally: Arc<Tally>) -> Self {
+    /// The folder `root`, which [`check`] has given, and what is known not to have changed in it.
+    pub(crate) fn new(name: &str, root: PathBuf, tally: Arc<Tally>, unchanged: Unchanged) -> Self {
         let shared = Shared { tally, faults: Mutex::new(Vec::new()), files: AtomicU64::new(0) };
-        Self { name: name.to_owned(), root, shared: Arc::new(shared) }
+        Self { name: name.to_owned(), root, unchanged: Arc::new(unchanged), shared: Arc::new(shared) }
+    }
+
+    /// What has not changed.
+    pub(crate) fn unchanged(&self) -> &Unchanged {
+        &self.unchanged
     }
 
     /// What could not be read, if anything.
@@ -114,9 +141,9 @@ impl Directory {
         })
     }
 
-    /// How many entries other than folders were handed over.
+    /// How many entries other than folders were handed over, or are in folders that have not changed.
     pub(crate) fn files(&self) -> u64 {
-        self.shared.files.load(Relaxed)
+        self.shared.files.load(Relaxed) + self.unchanged.files()
     }
 }
 
@@ -151,14 +178,21 @@ impl ReadSource for Directory {
             .ancestors()
             .skip(1)
             .filter(|folder| folder.parent().is_some())
-            .map(|f| walk(f, Some(0)))
+            .map(|folder| walk(folder, Some(0)).build())
             .collect();
         walks.reverse();
-        walks.push(walk(&self.root, None));
+        let mut inside = walk(&self.root, None);
+        let unchanged = Arc::clone(&self.unchanged);
+        inside.filter_entry(move |entry| {
+            entry.depth() == 0
+                || entry.path().parent().is_none_or(|folder| unchanged.folder(folder).is_none())
+        });
+        walks.push(inside.build());
+        let unchanged = Arc::clone(&self.unchanged);
         let (looking, shared, root) = (Arc::clone(&self.shared), Arc::clone(&self.shared), self.root.clone());
         Ahead::start(
             walks.into_iter().flatten(),
-            move |found| entry(&looking, found),
+            move |found| entry(&looking, &unchanged, found),
             move || Err(shared.fault(&root, "a thread that looks at files has panicked")),
         )
     }
@@ -167,15 +201,14 @@ impl ReadSource for Directory {
 /// What the engine needs to know of an entry.
 fn entry(
     shared: &Arc<Shared>,
+    unchanged: &Unchanged,
     found: Result<DirEntry, ignore::Error>,
 ) -> RusticResult<ReadSourceEntry<Openable>> {
-    let entry = found.map_err(|error| shared.fault(&path_of(&error), reason(&error)))?;
-    let path = entry.path().to_path_buf();
-    let ReadSourceEntry { path, mut node, open: _ } =
-        LocalSourceSaveOptions::default().map_entry(entry).map_err(|error| shared.fault(&path, error))?;
-    if !node.is_file() {
-        // As restic has it: only a file's content has a size.
-        node.meta.size = 0;
+    let (path, node) = node(found).map_err(|(path, why)| shared.fault(&path, why))?;
+    if let (Some(node), Some(above)) = (unchanged.folder(&path), path.parent()) {
+        // At the place of a file the engine takes it as it is, and does not look into it.
+        shared.files.fetch_add(1, Relaxed);
+        return Ok(ReadSourceEntry { path: above.to_path_buf(), node: node.clone(), open: None });
     }
     if !node.is_dir() {
         shared.files.fetch_add(1, Relaxed);
