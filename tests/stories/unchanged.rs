@@ -17,8 +17,10 @@ use nightkeep_domain::{
 use nightkeep_tests::alone::{Alone, Ended};
 use rustix::process::geteuid;
 
+type Change = fn(&Path);
+
 /// One after the other: what changes, and how many files are in folders that have not changed thereby.
-const CHANGES: &[(&str, fn(&Path), u64)] = &[
+const CHANGES: &[(&str, Change, u64)] = &[
     ("nothing", |_| {}, 9),
     ("the content of a file, but neither its size nor its time", same_size_and_time, 5),
     ("the mode of a file", |tree| mode(&tree.join("a/b/c/file"), 0o640), 5),
@@ -64,7 +66,7 @@ fn attribute(path: &Path) {
 
 /// Only root gives away what is its own; others may only say again whose it is, which is a change too.
 fn owner(path: &Path) {
-    let other = geteuid().is_root().then_some(12_345).unwrap_or(geteuid().as_raw());
+    let other = if geteuid().is_root() { 12_345 } else { geteuid().as_raw() };
     lchown(path, Some(other), None).unwrap();
 }
 

@@ -184,8 +184,7 @@ impl ReadSource for Directory {
         let mut inside = walk(&self.root, None);
         let unchanged = Arc::clone(&self.unchanged);
         inside.filter_entry(move |entry| {
-            entry.depth() == 0
-                || entry.path().parent().is_none_or(|folder| unchanged.folder(folder).is_none())
+            entry.depth() == 0 || entry.path().parent().is_none_or(|folder| unchanged.tree(folder).is_none())
         });
         walks.push(inside.build());
         let unchanged = Arc::clone(&self.unchanged);
@@ -205,10 +204,13 @@ fn entry(
     found: Result<DirEntry, ignore::Error>,
 ) -> RusticResult<ReadSourceEntry<Openable>> {
     let (path, node) = node(found).map_err(|(path, why)| shared.fault(&path, why))?;
-    if let (Some(node), Some(above)) = (unchanged.folder(&path), path.parent()) {
+    if node.is_dir()
+        && let (subtree @ Some(_), Some(above)) = (unchanged.tree(&path), path.parent())
+    {
         // At the place of a file the engine takes it as it is, and does not look into it.
         shared.files.fetch_add(1, Relaxed);
-        return Ok(ReadSourceEntry { path: above.to_path_buf(), node: node.clone(), open: None });
+        let node = Node { subtree, ..node };
+        return Ok(ReadSourceEntry { path: above.to_path_buf(), node, open: None });
     }
     if !node.is_dir() {
         shared.files.fetch_add(1, Relaxed);

@@ -26,7 +26,7 @@ use crate::progress::Tally;
 /// Folders that are as they were, none of them in another.
 #[derive(Default)]
 pub(crate) struct Unchanged {
-    folders: HashMap<PathBuf, Node>,
+    folders: HashMap<PathBuf, TreeId>,
     size: Size,
 }
 
@@ -41,7 +41,8 @@ struct Size {
 /// A folder that is being looked at.
 struct Frame {
     path: PathBuf,
-    node: Node,
+    /// Its tree in the last snapshot.
+    tree: Option<TreeId>,
     /// What the last snapshot has in it and was not met yet.
     before: Peekable<vec::IntoIter<Node>>,
     same: bool,
@@ -50,7 +51,7 @@ struct Frame {
     /// What is in it and in all folders in it.
     size: Size,
     /// The folders in it that are as they were.
-    inner: Vec<(PathBuf, Node, Size)>,
+    inner: Vec<(PathBuf, TreeId, Size)>,
 }
 
 impl Unchanged {
@@ -65,14 +66,14 @@ impl Unchanged {
     ) -> Self {
         let Some(above) = root.parent() else { return Self::default() };
         let Some(before) = folder_of(repository, tree, above) else { return Self::default() };
-        let mut frames = vec![Frame::new(above.to_path_buf(), Node::default(), before, true)];
+        let mut frames = vec![Frame::new(above.to_path_buf(), None, before, true)];
         for entry in found {
             let Ok((path, node)) = entry else { return Self::default() };
             while frames.len() > 1 && frames.last().is_some_and(|frame| Some(&*frame.path) != path.parent()) {
                 close(&mut frames, tally);
             }
             if let Some(frame) = frames.last_mut()
-                && let Some(inner) = frame.meet(repository, path, node)
+                && let Some(inner) = frame.meet(repository, path, &node)
             {
                 frames.push(inner);
             }
@@ -81,9 +82,9 @@ impl Unchanged {
             close(&mut frames, tally);
         }
         let mut all = Self::default();
-        for (path, node, size) in frames.into_iter().flat_map(|frame| frame.inner) {
+        for (path, tree, size) in frames.into_iter().flat_map(|frame| frame.inner) {
             all.size.add(size);
-            all.folders.insert(path, node);
+            all.folders.insert(path, tree);
         }
         tracing::info!(
             folder = %root.display(),
@@ -94,9 +95,9 @@ impl Unchanged {
         all
     }
 
-    /// The entry of a folder, if all of it is as it was.
-    pub(crate) fn folder(&self, path: &Path) -> Option<&Node> {
-        self.folders.get(path)
+    /// The tree of a folder, if all that is in it is as it was.
+    pub(crate) fn tree(&self, folder: &Path) -> Option<TreeId> {
+        self.folders.get(folder).copied()
     }
 
     /// How many files are in them that the engine does not count: it takes each of the folders for one.
@@ -125,10 +126,10 @@ impl Size {
 }
 
 impl Frame {
-    fn new(path: PathBuf, node: Node, before: Vec<Node>, same: bool) -> Self {
+    fn new(path: PathBuf, tree: Option<TreeId>, before: Vec<Node>, same: bool) -> Self {
         let own = Size { folders: 1, files: 0, bytes: 0 };
         let before = before.into_iter().peekable();
-        Self { path, node, before, same, own, size: Size::default(), inner: Vec::new() }
+        Self { path, tree, before, same, own, size: Size::default(), inner: Vec::new() }
     }
 
     /// Compares one entry with what was there; a folder is to be looked into.
@@ -136,9 +137,9 @@ impl Frame {
         &mut self,
         repository: &Repository<impl IndexedFull>,
         path: PathBuf,
-        mut node: Node,
+        node: &Node,
     ) -> Option<Self> {
-        let before = self.take(&node);
+        let before = self.take(node);
         let alike = before
             .as_ref()
             .is_some_and(|before| before.node_type == node.node_type && before.meta == node.meta);
@@ -146,8 +147,7 @@ impl Frame {
             let tree = before.and_then(|before| before.subtree);
             let nodes = tree.and_then(|tree| repository.get_tree(&tree).ok()).map(|tree| tree.nodes);
             let same = alike && nodes.is_some();
-            node.subtree = tree;
-            return Some(Self::new(path, node, nodes.unwrap_or_default(), same));
+            return Some(Self::new(path, tree, nodes.unwrap_or_default(), same));
         }
         let known = |before: &Node| {
             before.content.iter().flatten().all(|blob| repository.get_index_entry(blob).is_ok())
@@ -190,8 +190,9 @@ fn close(frames: &mut Vec<Frame>, tally: &Tally) {
     }
     tally.add_files(done.own.files);
     tally.add_bytes(done.own.bytes);
-    if done.size.files > 0 {
-        above.inner.push((done.path, done.node, done.size));
+    // The engine counts each of them as a file.
+    if let (Some(tree), true) = (done.tree, done.size.files > 0) {
+        above.inner.push((done.path, tree, done.size));
     }
 }
 
