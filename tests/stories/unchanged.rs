@@ -170,6 +170,6 @@ fn counted(size: &Size) -> (u64, u64) {
 
 /// How many files the agent has found unchanged, by its log.
 fn unchanged(log: &str) -> Option<u64> {
-    let line = log.lines().find(|line| line.contains("compared with the last backup"))?;
+    let line = log.lines().find(|line| line.contains("whole folders have not changed"))?;
     serde_json::from_str::<serde_json::Value>(line).ok()?["files"].as_u64()
 }

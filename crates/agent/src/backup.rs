@@ -27,7 +27,7 @@ use crate::{
     engine_log,
     progress::Tally,
     repository::{Archive, size},
-    sources::{self, Directory, Dump, Empty, Unchanged},
+    sources::{self, Before, Directory, Dump, Empty},
 };
 
 /// A backup that has lasted for so long is going to last: only then is it worth counting what there is
@@ -120,7 +120,7 @@ impl Backup<'_> {
     }
 
     fn read(&self, sources: &[Checked<'_>]) -> anyhow::Result<Vec<Snapshot>> {
-        let repository = self.archive.engine(self.archive.repository()?.to_indexed())?;
+        let repository = Arc::new(self.archive.engine(self.archive.repository()?.to_indexed())?);
         let mut made = Vec::new();
         for source in sources {
             let (name, snapshot) = match source {
@@ -130,6 +130,8 @@ impl Backup<'_> {
             tracing::info!(source = name, snapshot = %snapshot.id, "source archived");
             made.push((name, snapshot));
         }
+        // What it knows of the index is read once more.
+        drop(repository);
         let files: Vec<SnapshotFile> = made.iter().map(|(_, snapshot)| snapshot.clone()).collect();
         self.archive.verify(&files)?;
         let snapshots = made.into_iter().map(|(name, snapshot)| Snapshot {
@@ -142,7 +144,7 @@ impl Backup<'_> {
 
     fn directory(
         &self,
-        repository: &Repository<IndexedFullStatus>,
+        repository: &Arc<Repository<IndexedFullStatus>>,
         name: &str,
         root: &Path,
     ) -> anyhow::Result<SnapshotFile> {
@@ -152,27 +154,29 @@ impl Backup<'_> {
         };
         self.tally.begin(name);
         engine_log::take_skipped();
-        let mut unchanged = Unchanged::default();
-        if let Some(parent) = &parent {
-            unchanged = Unchanged::find(repository, parent.tree, root, sources::look(root), self.tally);
-            if !engine_log::take_skipped().is_empty() {
-                // The engine meets it again, and then it counts.
-                unchanged = Unchanged::default();
-            }
-        }
-        let source = Directory::new(name, root.to_path_buf(), Arc::clone(self.tally), unchanged);
-        let result = self.archive.archive(
-            repository,
-            &source,
-            root.to_path_buf(),
-            name,
-            self.record,
-            parent.as_ref().map(|parent| (parent, source.unchanged())),
-        );
+        let before =
+            parent.as_ref().map(|parent| Before { repository: Arc::clone(repository), tree: parent.tree });
+        let source = Directory::new(name, root.to_path_buf(), Arc::clone(self.tally), before);
+        let result =
+            self.archive.archive(repository, &source, root.to_path_buf(), name, self.record, parent.as_ref());
         if let Some(fault) = source.fault() {
             return Err(fault.into());
         }
-        let snapshot = self.complete(name, result)?;
+        let mut snapshot = self.complete(name, result)?;
+        let whole = source.whole();
+        if parent.is_some() {
+            let (files, bytes) = whole.files();
+            tracing::info!(
+                source = name,
+                files,
+                bytes,
+                "whole folders have not changed since the last backup"
+            );
+        }
+        if !whole.is_empty() {
+            snapshot =
+                self.archive.correct_summary(repository, &snapshot, |summary| whole.correct(summary))?;
+        }
         let archived = size(&snapshot).files;
         if archived != source.files() {
             return Err(anyhow!(

@@ -25,7 +25,6 @@ use rustic_core::{
 pub(crate) use self::keys::Keys;
 use crate::{
     progress::{Bars, Tally},
-    sources::Unchanged,
     storage::Storage,
 };
 
@@ -151,8 +150,7 @@ impl Archive {
         self.engine(self.closed()?.open(&Credentials::Masterkey(key)))
     }
 
-    /// Archives a source as a snapshot of `record`. `before` is the snapshot to compare with, and what has
-    /// not changed since.
+    /// Archives a source as a snapshot of `record`. `parent` is the snapshot to compare with.
     pub(crate) fn archive<R>(
         &self,
         repository: &Repository<impl IndexedIds>,
@@ -160,7 +158,7 @@ impl Archive {
         path: PathBuf,
         label: &str,
         record: RecordId,
-        before: Option<(&SnapshotFile, &Unchanged)>,
+        parent: Option<&SnapshotFile>,
     ) -> anyhow::Result<SnapshotFile>
     where
         R: ReadSource + 'static,
@@ -173,13 +171,11 @@ impl Archive {
             .label(label.to_owned())
             .command("nightkeep".to_owned());
         let options = self.engine(options.add_tags(&tag(record)))?;
-        let mut snapshot = self.engine(options.to_snapshot())?;
+        let snapshot = self.engine(options.to_snapshot())?;
         let mut options = BackupOptions::default();
-        if let Some((parent, unchanged)) = before {
-            options.parent_opts.parents = vec![parent.id.to_hex().as_str().to_owned()];
-            unchanged.count(snapshot.summary.get_or_insert_default());
-        } else {
-            options.parent_opts.force = true;
+        match parent {
+            Some(parent) => options.parent_opts.parents = vec![parent.id.to_hex().as_str().to_owned()],
+            None => options.parent_opts.force = true,
         }
         self.engine(repository.archive(&options, source, snapshot, &[path]))
     }

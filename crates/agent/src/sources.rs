@@ -10,9 +10,9 @@ use std::io::{self, Read};
 
 pub(crate) use self::{
     command::{ended, last_words, spoken},
-    directory::{Directory, Empty, check, count, look, path_of, reason},
+    directory::{Directory, Empty, check, count, path_of, reason},
     dump::Dump,
-    unchanged::Unchanged,
+    unchanged::Before,
 };
 
 /// Reads until the buffer is full or nothing is left.

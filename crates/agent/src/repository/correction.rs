@@ -1,9 +1,11 @@
-//! The size of a dump in its snapshot.
+//! What the engine does not know of a snapshot when it makes it, and has no call to say later.
 //!
-//! While a command is still writing nobody knows how long its dump will be, so the engine leaves the
-//! size at 0, and plain restic restores a file of size 0 as an empty one. Once the dump has been
-//! archived its size is known: its tree is written again with it, in restic's format, and the snapshot
-//! points to that. The engine has no call for this.
+//! **The size of a dump.** While a command is still writing nobody knows how long its dump will be, so the
+//! engine leaves the size at 0, and plain restic restores a file of size 0 as an empty one. Once the dump
+//! has been archived its size is known: its tree is written again with it, in restic's format, and the
+//! snapshot points to that.
+//!
+//! **How much is in folders** that were handed over whole: the engine has not looked into them.
 
 use aes256ctr_poly1305aes::{
     Aes256CtrPoly1305Aes, Key,
@@ -12,7 +14,7 @@ use aes256ctr_poly1305aes::{
 use anyhow::{Context, anyhow, bail};
 use rustic_core::{
     FileType, Id, Open, Repository, WriteBackend,
-    repofile::{MasterKey, SnapshotFile},
+    repofile::{MasterKey, SnapshotFile, SnapshotId, SnapshotSummary},
 };
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -40,17 +42,34 @@ impl Archive {
         let (content, id) = tree.serialize().context("writing the tree of a dump")?;
         self.write_tree(&repository.key(), &content, id.to_hex().as_str())?;
 
+        let corrected = SnapshotFile { tree: id, ..snapshot.clone() };
+        self.replace(&repository.key(), &snapshot, corrected)
+    }
+
+    /// Corrects how much a snapshot says is in it, and returns the one that says so.
+    pub(crate) fn correct_summary(
+        &self,
+        repository: &Repository<impl Open>,
+        snapshot: &SnapshotFile,
+        correct: impl FnOnce(&mut SnapshotSummary),
+    ) -> anyhow::Result<SnapshotFile> {
         let mut corrected = snapshot.clone();
-        corrected.tree = id;
-        self.engine(repository.save_snapshots(vec![corrected.clone()]))?;
-        self.engine(repository.delete_snapshots(&[snapshot.id]))?;
-        let saved = self.engine(repository.get_matching_snapshots(|other| other.tree == corrected.tree))?;
-        let same = |other: &&SnapshotFile| other.tags == corrected.tags && other.paths == corrected.paths;
-        saved
-            .iter()
-            .find(same)
-            .cloned()
-            .ok_or_else(|| anyhow!("the snapshot of a dump was not found after it was saved"))
+        correct(corrected.summary.get_or_insert_default());
+        self.replace(&repository.key(), snapshot, corrected)
+    }
+
+    /// Writes a corrected snapshot, then removes the one that it is made from.
+    fn replace(
+        &self,
+        key: &MasterKey,
+        snapshot: &SnapshotFile,
+        mut corrected: SnapshotFile,
+    ) -> anyhow::Result<SnapshotFile> {
+        corrected.id = SnapshotId::default();
+        let content = serde_json::to_vec(&corrected).context("writing a corrected snapshot")?;
+        corrected.id = self.write_object(FileType::Snapshot, encrypted(key, &content)?)?.into();
+        self.engine(self.storage.remove(FileType::Snapshot, &snapshot.id, false))?;
+        Ok(corrected)
     }
 
     /// Writes one tree as a pack of its own, and an index for it.

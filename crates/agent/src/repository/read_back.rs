@@ -2,8 +2,7 @@
 //!
 //! What a snapshot shares with its parent is not read a second time. Those very trees have just been read
 //! from the storage, to compare them with the source, and every blob of a file that has not changed has
-//! been looked up, by [`Unchanged`](crate::sources::Unchanged) or by the engine; where that could not be
-//! done, the backup has failed.
+//! been looked up; where that could not be done, the backup has failed.
 
 use std::{
     collections::{BTreeMap, BTreeSet},

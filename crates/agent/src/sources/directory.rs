@@ -1,8 +1,9 @@
 //! A source that is a folder.
 //!
-//! It must never leave anything out in silence: everything in the folder is handed to the engine, and
-//! whatever cannot be listed, opened or read to its end is a fault that fails the backup. The folders
-//! above it are handed over too, so that their modes and owners are in the snapshot, as restic does.
+//! It must never leave anything out in silence: everything in the folder is looked at and handed to the
+//! engine, what has not changed folder by folder, and whatever cannot be listed, opened or read to its end
+//! is a fault that fails the backup. The folders above it are handed over too, so that their modes and
+//! owners are in the snapshot, as restic does.
 
 use std::{
     fs::{self, File},
@@ -21,7 +22,11 @@ use rustic_core::{
     RusticResult, repofile::Node,
 };
 
-use super::{Unchanged, ahead::Ahead, fill};
+use super::{
+    ahead::Ahead,
+    fill,
+    unchanged::{Before, Compared, Entry, Whole},
+};
 use crate::progress::Tally;
 
 /// Up to this size, in bytes, the engine reads a file at once; what is larger it reads in small pieces.
@@ -34,7 +39,8 @@ const AHEAD: usize = 128 << 10;
 pub(crate) struct Directory {
     name: String,
     root: PathBuf,
-    unchanged: Arc<Unchanged>,
+    before: Option<Before>,
+    whole: Arc<Mutex<Whole>>,
     shared: Arc<Shared>,
 }
 
@@ -80,7 +86,7 @@ pub(crate) fn check(source: &str, folder: &Path, empty: Empty) -> Result<PathBuf
 
 /// The bytes and the files in a folder. What cannot be read does not count: reading it reports it.
 pub(crate) fn count(root: &Path) -> (u64, u64) {
-    let sizes = walk(root, None).build().flatten().filter_map(|entry| {
+    let sizes = walk(root, None).flatten().filter_map(|entry| {
         let metadata = entry.metadata().ok()?;
         (!metadata.is_dir()).then(|| if metadata.is_file() { metadata.len() } else { 0 })
     });
@@ -88,17 +94,13 @@ pub(crate) fn count(root: &Path) -> (u64, u64) {
 }
 
 /// Everything in a folder, itself first, in the order of the repository's trees; nothing is left out.
-fn walk(root: &Path, depth: Option<usize>) -> WalkBuilder {
-    let mut walk = WalkBuilder::new(root);
-    walk.standard_filters(false).follow_links(false).max_depth(depth).sort_by_file_path(Path::cmp);
-    walk
-}
-
-/// Everything in a folder, as the repository has it.
-pub(crate) fn look(root: &Path) -> impl Iterator<Item = Result<(PathBuf, Node), Fault>> + use<> {
-    let path = root.to_path_buf();
-    let broken = move || Err((path.clone(), "a thread that looks at files has panicked".to_owned()));
-    Ahead::start(walk(root, None).build(), node, broken)
+fn walk(root: &Path, depth: Option<usize>) -> Walk {
+    WalkBuilder::new(root)
+        .standard_filters(false)
+        .follow_links(false)
+        .max_depth(depth)
+        .sort_by_file_path(Path::cmp)
+        .build()
 }
 
 /// A path, and what is wrong with it.
@@ -118,15 +120,15 @@ fn node(found: Result<DirEntry, ignore::Error>) -> Result<(PathBuf, Node), Fault
 }
 
 impl Directory {
-    /// The folder `root`, which [`check`] has given, and what is known not to have changed in it.
-    pub(crate) fn new(name: &str, root: PathBuf, tally: Arc<Tally>, unchanged: Unchanged) -> Self {
+    /// The folder `root`, which [`check`] has given, and its last snapshot.
+    pub(crate) fn new(name: &str, root: PathBuf, tally: Arc<Tally>, before: Option<Before>) -> Self {
         let shared = Shared { tally, faults: Mutex::new(Vec::new()), files: AtomicU64::new(0) };
-        Self { name: name.to_owned(), root, unchanged: Arc::new(unchanged), shared: Arc::new(shared) }
+        Self { name: name.to_owned(), root, before, whole: Arc::default(), shared: Arc::new(shared) }
     }
 
-    /// What has not changed.
-    pub(crate) fn unchanged(&self) -> &Unchanged {
-        &self.unchanged
+    /// What was handed over as whole folders.
+    pub(crate) fn whole(&self) -> Whole {
+        self.whole.lock().map(|whole| *whole).unwrap_or_default()
     }
 
     /// What could not be read, if anything.
@@ -141,9 +143,9 @@ impl Directory {
         })
     }
 
-    /// How many entries other than folders were handed over, or are in folders that have not changed.
+    /// How many entries other than folders were found.
     pub(crate) fn files(&self) -> u64 {
-        self.shared.files.load(Relaxed) + self.unchanged.files()
+        self.shared.files.load(Relaxed)
     }
 }
 
@@ -165,7 +167,7 @@ impl Shared {
 
 impl ReadSource for Directory {
     type Open = Openable;
-    type Iter = Ahead<RusticResult<ReadSourceEntry<Openable>>>;
+    type Iter = Box<dyn Iterator<Item = RusticResult<ReadSourceEntry<Openable>>> + Send>;
 
     fn size(&self) -> RusticResult<Option<u64>> {
         Ok(None)
@@ -173,51 +175,43 @@ impl ReadSource for Directory {
 
     /// The folders above, the folder, and all that is in it.
     fn entries(&self) -> Self::Iter {
-        let mut walks: Vec<Walk> = self
+        let mut above: Vec<_> = self
             .root
             .ancestors()
             .skip(1)
             .filter(|folder| folder.parent().is_some())
-            .map(|folder| walk(folder, Some(0)).build())
+            .flat_map(|folder| walk(folder, Some(0)))
+            .map(|found| node(found).map(|(path, node)| Entry::One(path, node)))
             .collect();
-        walks.reverse();
-        let mut inside = walk(&self.root, None);
-        let unchanged = Arc::clone(&self.unchanged);
-        inside.filter_entry(move |entry| {
-            entry.depth() == 0 || entry.path().parent().is_none_or(|folder| unchanged.tree(folder).is_none())
+        above.reverse();
+        let root = self.root.clone();
+        let broken = move || Err((root.clone(), "a thread that looks at files has panicked".to_owned()));
+        let counting = Arc::clone(&self.shared);
+        let found = Ahead::start(walk(&self.root, None), node, broken).inspect(move |found| {
+            if found.as_ref().is_ok_and(|(_, node)| !node.is_dir()) {
+                counting.files.fetch_add(1, Relaxed);
+            }
         });
-        walks.push(inside.build());
-        let unchanged = Arc::clone(&self.unchanged);
-        let (looking, shared, root) = (Arc::clone(&self.shared), Arc::clone(&self.shared), self.root.clone());
-        Ahead::start(
-            walks.into_iter().flatten(),
-            move |found| entry(&looking, &unchanged, found),
-            move || Err(shared.fault(&root, "a thread that looks at files has panicked")),
-        )
+        let (before, whole) = (self.before.clone(), Arc::clone(&self.whole));
+        let compared = Compared::new(found, &self.root, before, whole, Arc::clone(&self.shared.tally));
+        let shared = Arc::clone(&self.shared);
+        Box::new(above.into_iter().chain(compared).map(move |found| entry(&shared, found)))
     }
 }
 
 /// What the engine needs to know of an entry.
-fn entry(
-    shared: &Arc<Shared>,
-    unchanged: &Unchanged,
-    found: Result<DirEntry, ignore::Error>,
-) -> RusticResult<ReadSourceEntry<Openable>> {
-    let (path, node) = node(found).map_err(|(path, why)| shared.fault(&path, why))?;
-    if node.is_dir()
-        && let (subtree @ Some(_), Some(above)) = (unchanged.tree(&path), path.parent())
-    {
+fn entry(shared: &Arc<Shared>, found: Result<Entry, Fault>) -> RusticResult<ReadSourceEntry<Openable>> {
+    match found.map_err(|(path, why)| shared.fault(&path, why))? {
+        Entry::One(path, node) => {
+            if !node.is_dir() {
+                shared.tally.add_file();
+            }
+            let open = Openable { path: path.clone(), size: node.meta.size, shared: Arc::clone(shared) };
+            Ok(ReadSourceEntry { path, node, open: Some(open) })
+        }
         // At the place of a file the engine takes it as it is, and does not look into it.
-        shared.files.fetch_add(1, Relaxed);
-        let node = Node { subtree, ..node };
-        return Ok(ReadSourceEntry { path: above.to_path_buf(), node, open: None });
+        Entry::Whole(path, node) => Ok(ReadSourceEntry { path, node, open: None }),
     }
-    if !node.is_dir() {
-        shared.files.fetch_add(1, Relaxed);
-        shared.tally.add_file();
-    }
-    let open = Openable { path: path.clone(), size: node.meta.size, shared: Arc::clone(shared) };
-    Ok(ReadSourceEntry { path, node, open: Some(open) })
 }
 
 /// The path that an error of a walk is about.

@@ -6,31 +6,47 @@
 //!
 //! It must never take for unchanged what the engine would read or write anew: everything in the folder has
 //! been looked at, all its metadata are the same, every tree in it was read and every blob of its files is
-//! in the index. What cannot be looked at is left to the engine, which fails for it.
+//! in the index. All else is handed over one by one, in the order in which it was found; held back until
+//! more is known is only what is, so far, as it was.
 
 use std::{
     cmp::Ordering,
-    collections::HashMap,
-    iter::Peekable,
+    collections::VecDeque,
+    iter::Fuse,
     path::{Path, PathBuf},
-    vec,
+    sync::{Arc, Mutex},
 };
 
 use rustic_core::{
-    IndexedFull, Repository, TreeId,
+    IndexedFullStatus, Repository, TreeId,
     repofile::{Node, SnapshotSummary},
 };
 
 use crate::progress::Tally;
 
-/// Folders that are as they were, none of them in another.
-#[derive(Default)]
-pub(crate) struct Unchanged {
-    folders: HashMap<PathBuf, TreeId>,
+/// The last snapshot of a source.
+#[derive(Clone)]
+pub(crate) struct Before {
+    pub(crate) repository: Arc<Repository<IndexedFullStatus>>,
+    pub(crate) tree: TreeId,
+}
+
+/// What is handed over.
+pub(crate) enum Entry {
+    /// A file or a folder, and where it is.
+    One(PathBuf, Node),
+    /// A folder with its tree, and the folder in which it is.
+    Whole(PathBuf, Node),
+}
+
+/// How much was handed over as whole folders.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Whole {
+    entries: u64,
     size: Size,
 }
 
-/// What is in folders.
+/// Of folders with all that is in them, or without the folders in them.
 #[derive(Debug, Default, Clone, Copy)]
 struct Size {
     folders: u64,
@@ -38,82 +54,58 @@ struct Size {
     bytes: u64,
 }
 
-/// A folder that is being looked at.
-struct Frame {
-    path: PathBuf,
-    /// Its tree in the last snapshot.
-    tree: Option<TreeId>,
-    /// What the last snapshot has in it and was not met yet.
-    before: Peekable<vec::IntoIter<Node>>,
-    same: bool,
-    /// What is in it, itself included, but not in the folders in it.
-    own: Size,
-    /// What is in it and in all folders in it.
-    size: Size,
-    /// The folders in it that are as they were.
-    inner: Vec<(PathBuf, TreeId, Size)>,
+/// What is found in a folder, compared with its last snapshot.
+pub(crate) struct Compared<I, E> {
+    found: Fuse<I>,
+    before: Option<Before>,
+    whole: Arc<Mutex<Whole>>,
+    tally: Arc<Tally>,
+    /// The folders that are being looked at, each in the one before it; the first is the one above them.
+    folders: Vec<Folder>,
+    /// What is handed over as soon as the folders owe nothing.
+    held: Option<Result<Entry, E>>,
+    /// What was found and is compared after that.
+    upcoming: Option<(PathBuf, Node)>,
 }
 
-impl Unchanged {
-    /// Compares what is `found` in the folder `root`, itself first, with a snapshot's `tree`. What has not
-    /// changed counts as done.
-    pub(crate) fn find<E>(
-        repository: &Repository<impl IndexedFull>,
-        tree: TreeId,
-        root: &Path,
-        found: impl Iterator<Item = Result<(PathBuf, Node), E>>,
-        tally: &Tally,
-    ) -> Self {
-        let Some(above) = root.parent() else { return Self::default() };
-        let Some(before) = folder_of(repository, tree, above) else { return Self::default() };
-        let mut frames = vec![Frame::new(above.to_path_buf(), None, before, true)];
-        for entry in found {
-            let Ok((path, node)) = entry else { return Self::default() };
-            while frames.len() > 1 && frames.last().is_some_and(|frame| Some(&*frame.path) != path.parent()) {
-                close(&mut frames, tally);
-            }
-            if let Some(frame) = frames.last_mut()
-                && let Some(inner) = frame.meet(repository, path, &node)
-            {
-                frames.push(inner);
-            }
-        }
-        while frames.len() > 1 {
-            close(&mut frames, tally);
-        }
-        let mut all = Self::default();
-        for (path, tree, size) in frames.into_iter().flat_map(|frame| frame.inner) {
-            all.size.add(size);
-            all.folders.insert(path, tree);
-        }
-        tracing::info!(
-            folder = %root.display(),
-            files = all.size.files,
-            bytes = all.size.bytes,
-            "compared with the last backup; these have not changed"
-        );
-        all
+/// A folder that is being looked at.
+struct Folder {
+    path: PathBuf,
+    /// Its own entry, if it was not handed over.
+    node: Option<Node>,
+    /// Its tree in the last snapshot.
+    tree: Option<TreeId>,
+    /// What the last snapshot has in it: what was met and not handed over, and what was not met yet.
+    before: VecDeque<Node>,
+    /// How many of these were met.
+    met: usize,
+    /// Whether all that was looked at is as it was. Then all of it is held back, otherwise nothing.
+    same: bool,
+    /// Itself and the files in it, as far as they are held back.
+    own: Size,
+    /// The folders in it, as far as they are held back.
+    inner: Whole,
+}
+
+impl Before {
+    /// What is in a tree.
+    fn nodes(&self, tree: TreeId) -> Option<VecDeque<Node>> {
+        Some(self.repository.get_tree(&tree).ok()?.nodes.into())
     }
 
-    /// The tree of a folder, if all that is in it is as it was.
-    pub(crate) fn tree(&self, folder: &Path) -> Option<TreeId> {
-        self.folders.get(folder).copied()
+    /// What the snapshot has in a folder.
+    fn folder(&self, path: &Path) -> Option<VecDeque<Node>> {
+        let mut nodes = self.nodes(self.tree)?;
+        for name in path.iter().skip(1) {
+            let tree = nodes.into_iter().find(|node| &*node.name() == name)?.subtree?;
+            nodes = self.nodes(tree)?;
+        }
+        Some(nodes)
     }
 
-    /// How many files are in them that the engine does not count: it takes each of the folders for one.
-    pub(crate) fn files(&self) -> u64 {
-        // Every one of them holds a file.
-        self.size.files - self.folders.len() as u64
-    }
-
-    /// Counts what is in them and the engine does not count.
-    pub(crate) fn count(&self, summary: &mut SnapshotSummary) {
-        let files = self.files();
-        summary.files_unmodified += files;
-        summary.total_files_processed += files;
-        summary.total_bytes_processed += self.size.bytes;
-        summary.dirs_unmodified += self.size.folders;
-        summary.total_dirs_processed += self.size.folders;
+    /// Whether the index knows all of a file.
+    fn has(&self, file: &Node) -> bool {
+        file.content.iter().flatten().all(|blob| self.repository.get_index_entry(blob).is_ok())
     }
 }
 
@@ -125,83 +117,199 @@ impl Size {
     }
 }
 
-impl Frame {
-    fn new(path: PathBuf, tree: Option<TreeId>, before: Vec<Node>, same: bool) -> Self {
-        let own = Size { folders: 1, files: 0, bytes: 0 };
-        let before = before.into_iter().peekable();
-        Self { path, tree, before, same, own, size: Size::default(), inner: Vec::new() }
+impl Whole {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries == 0
     }
 
-    /// Compares one entry with what was there; a folder is to be looked into.
-    fn meet(
-        &mut self,
-        repository: &Repository<impl IndexedFull>,
-        path: PathBuf,
-        node: &Node,
-    ) -> Option<Self> {
-        let before = self.take(node);
-        let alike = before
-            .as_ref()
-            .is_some_and(|before| before.node_type == node.node_type && before.meta == node.meta);
-        if node.is_dir() {
-            let tree = before.and_then(|before| before.subtree);
-            let nodes = tree.and_then(|tree| repository.get_tree(&tree).ok()).map(|tree| tree.nodes);
-            let same = alike && nodes.is_some();
-            return Some(Self::new(path, tree, nodes.unwrap_or_default(), same));
+    /// The files in these folders, and their bytes.
+    pub(crate) fn files(&self) -> (u64, u64) {
+        (self.size.files, self.size.bytes)
+    }
+
+    fn add(&mut self, other: Self) {
+        self.entries += other.entries;
+        self.size.add(other.size);
+    }
+
+    /// Corrects what the engine has counted, to which each of these folders was an unchanged file without
+    /// content.
+    pub(crate) fn correct(&self, summary: &mut SnapshotSummary) {
+        for files in [&mut summary.files_unmodified, &mut summary.total_files_processed] {
+            *files = (*files + self.size.files).saturating_sub(self.entries);
         }
-        let known = |before: &Node| {
-            before.content.iter().flatten().all(|blob| repository.get_index_entry(blob).is_ok())
-        };
-        self.same &= alike && before.as_ref().is_some_and(known);
-        self.own.add(Size { folders: 0, files: 1, bytes: node.meta.size });
-        None
+        summary.total_bytes_processed += self.size.bytes;
+        summary.dirs_unmodified += self.size.folders;
+        summary.total_dirs_processed += self.size.folders;
+    }
+}
+
+impl Folder {
+    fn new(path: PathBuf, node: Option<Node>, tree: Option<TreeId>, before: Option<VecDeque<Node>>) -> Self {
+        Self {
+            path,
+            node,
+            tree,
+            before: before.unwrap_or_default(),
+            met: 0,
+            same: false,
+            own: Size { folders: 1, files: 0, bytes: 0 },
+            inner: Whole::default(),
+        }
     }
 
-    /// What was there under the name of an entry.
+    /// What was there under the name of an entry, which is to be handed over.
     fn take(&mut self, node: &Node) -> Option<Node> {
-        while let Some(before) = self.before.peek() {
+        while let Some(before) = self.before.front() {
             match before.name().cmp(&node.name()) {
-                Ordering::Less => {
-                    // It is gone.
-                    self.same = false;
-                    self.before.next();
-                }
-                Ordering::Equal => return self.before.next(),
+                // It is gone.
+                Ordering::Less => drop(self.before.pop_front()),
+                Ordering::Equal => return self.before.pop_front(),
                 Ordering::Greater => break,
             }
         }
-        self.same = false;
         None
     }
-}
 
-/// Ends the innermost folder.
-fn close(frames: &mut Vec<Frame>, tally: &Tally) {
-    let Some(mut done) = frames.pop() else { return };
-    let Some(above) = frames.last_mut() else { return };
-    // What was not met is gone.
-    done.same &= done.before.next().is_none();
-    done.size.add(done.own);
-    above.same &= done.same;
-    above.size.add(done.size);
-    if !done.same {
-        above.inner.append(&mut done.inner);
-        return;
-    }
-    tally.add_files(done.own.files);
-    tally.add_bytes(done.own.bytes);
-    // The engine counts each of them as a file.
-    if let (Some(tree), true) = (done.tree, done.size.files > 0) {
-        above.inner.push((done.path, tree, done.size));
+    /// The next of what was held back and is not any more.
+    fn owed(&mut self) -> Option<Entry> {
+        if self.same {
+            return None;
+        }
+        if let Some(node) = self.node.take() {
+            return Some(Entry::One(self.path.clone(), node));
+        }
+        self.met = self.met.checked_sub(1)?;
+        let before = self.before.pop_front()?;
+        Some(if before.is_dir() {
+            Entry::Whole(self.path.clone(), before)
+        } else {
+            Entry::One(self.path.join(before.name()), Node { content: None, ..before })
+        })
     }
 }
 
-/// What a snapshot has in a folder.
-fn folder_of(repository: &Repository<impl IndexedFull>, tree: TreeId, folder: &Path) -> Option<Vec<Node>> {
-    let mut nodes = repository.get_tree(&tree).ok()?.nodes;
-    for name in folder.iter().skip(1) {
-        let tree = nodes.into_iter().find(|node| &*node.name() == name)?.subtree?;
-        nodes = repository.get_tree(&tree).ok()?.nodes;
+impl<I, E> Compared<I, E>
+where
+    I: Iterator<Item = Result<(PathBuf, Node), E>>,
+{
+    /// Compares what is `found` in the folder `root`, itself first, with what was there `before`. What is
+    /// handed over whole counts as done, and is added to `whole`.
+    pub(crate) fn new(
+        found: I,
+        root: &Path,
+        before: Option<Before>,
+        whole: Arc<Mutex<Whole>>,
+        tally: Arc<Tally>,
+    ) -> Self {
+        let path = root.parent().unwrap_or(root).to_path_buf();
+        let nodes = before.as_ref().and_then(|before| before.folder(&path));
+        let folders = vec![Folder::new(path, None, None, nodes)];
+        Self { found: found.fuse(), before, whole, tally, folders, held: None, upcoming: None }
     }
-    Some(nodes)
+
+    fn meet(&mut self, path: PathBuf, node: Node) {
+        let Some(folder) = self.folders.last_mut() else { return };
+        let taken = if folder.same { None } else { folder.take(&node) };
+        let before = if folder.same { folder.before.get(folder.met) } else { taken.as_ref() };
+        let same = before.filter(|before| {
+            before.name() == node.name() && before.node_type == node.node_type && before.meta == node.meta
+        });
+        if folder.same && same.is_none() {
+            self.differ();
+            self.upcoming = Some((path, node));
+        } else if node.is_dir() {
+            let alike = same.is_some();
+            let tree = before.and_then(|before| before.subtree);
+            let nodes = tree.and_then(|tree| self.before.as_ref()?.nodes(tree));
+            let same = alike && nodes.is_some();
+            if !same {
+                self.differ();
+            }
+            self.folders.push(Folder { same, ..Folder::new(path, Some(node), tree, nodes) });
+        } else if !folder.same {
+            self.held = Some(Ok(Entry::One(path, node)));
+        } else if same.is_some_and(|same| self.before.as_ref().is_some_and(|before| before.has(same))) {
+            folder.met += 1;
+            folder.own.add(Size { folders: 0, files: 1, bytes: node.meta.size });
+        } else {
+            self.differ();
+            self.upcoming = Some((path, node));
+        }
+    }
+
+    /// Something has changed in the folders that are being looked at.
+    fn differ(&mut self) {
+        for folder in self.folders.iter_mut().filter(|folder| folder.same) {
+            folder.same = false;
+            if let Ok(mut whole) = self.whole.lock() {
+                whole.add(folder.inner);
+            }
+        }
+    }
+
+    /// Nothing more is in the innermost folder.
+    fn close(&mut self) {
+        let gone = self.folders.last().is_some_and(|folder| folder.same && folder.met < folder.before.len());
+        if gone {
+            // First what it owes is handed over.
+            return self.differ();
+        }
+        let Some(done) = self.folders.pop_if(|folder| folder.same) else {
+            self.folders.pop();
+            return;
+        };
+        let (Some(above), Some(node)) = (self.folders.last_mut(), done.node) else { return };
+        self.tally.add_files(done.own.files);
+        self.tally.add_bytes(done.own.bytes);
+        let mut whole = Whole { entries: 1, size: done.own };
+        whole.size.add(done.inner.size);
+        if above.same {
+            above.met += 1;
+            above.inner.add(whole);
+            return;
+        }
+        if let Ok(mut all) = self.whole.lock() {
+            all.add(whole);
+        }
+        self.held = Some(Ok(Entry::Whole(above.path.clone(), Node { subtree: done.tree, ..node })));
+    }
+}
+
+impl<I, E> Iterator for Compared<I, E>
+where
+    I: Iterator<Item = Result<(PathBuf, Node), E>>,
+{
+    type Item = Result<Entry, E>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(owed) = self.folders.iter_mut().find_map(Folder::owed) {
+                return Some(Ok(owed));
+            }
+            if let Some(held) = self.held.take() {
+                return Some(held);
+            }
+            match self.upcoming.take().map(Ok).or_else(|| self.found.next()) {
+                Some(Ok((path, node))) => {
+                    let [_, .., innermost] = self.folders.as_slice() else {
+                        self.meet(path, node);
+                        continue;
+                    };
+                    if Some(&*innermost.path) == path.parent() {
+                        self.meet(path, node);
+                    } else {
+                        self.upcoming = Some((path, node));
+                        self.close();
+                    }
+                }
+                Some(Err(error)) => {
+                    self.differ();
+                    self.held = Some(Err(error));
+                }
+                None if self.folders.len() > 1 => self.close(),
+                None => return None,
+            }
+        }
+    }
 }

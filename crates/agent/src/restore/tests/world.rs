@@ -29,7 +29,7 @@ use tempfile::TempDir;
 use crate::{
     progress::Tally,
     restore::{self, Blobs, Restored},
-    sources::{Directory, Dump, Empty, Unchanged, check},
+    sources::{Directory, Dump, Empty, check},
 };
 
 /// A repository's storage in a folder, laid out as restic does.
@@ -181,7 +181,7 @@ impl World {
     /// Backs up the source.
     pub(super) fn back_up(&self) -> SnapshotFile {
         let root = check("data", &self.root, Empty::Refused).unwrap();
-        let source = Directory::new("data", root.clone(), Arc::clone(&self.tally), Unchanged::default());
+        let source = Directory::new("data", root.clone(), Arc::clone(&self.tally), None);
         let made = self.archive(&source, root).unwrap();
         assert_eq!(source.fault(), None);
         made
