@@ -16,7 +16,7 @@ use std::{
 /// How many entries one thread looks at before it hands them over.
 const TOGETHER: usize = 4;
 
-/// How many threads look. They are ahead of the backup by no more than some thirty entries: a file that
+/// How many threads look. They are no more than some thirty entries ahead of what takes them: a file that
 /// is looked at long before it is read is no more what it was then.
 const LOOKERS: usize = 4;
 

@@ -209,7 +209,8 @@ fn entry(shared: &Arc<Shared>, found: Result<Entry, Fault>) -> RusticResult<Read
             let open = Openable { path: path.clone(), size: node.meta.size, shared: Arc::clone(shared) };
             Ok(ReadSourceEntry { path, node, open: Some(open) })
         }
-        // At the place of a file the engine takes it as it is, and does not look into it.
+        // A folder is entered where the path is its own. With that of the folder above it stands at the place
+        // of a file, and the engine takes it as it is.
         Entry::Whole(path, node) => Ok(ReadSourceEntry { path, node, open: None }),
     }
 }

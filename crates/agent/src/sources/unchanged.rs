@@ -46,7 +46,7 @@ pub(crate) struct Whole {
     size: Size,
 }
 
-/// Of folders with all that is in them, or without the folders in them.
+/// How much is in one or more folders, they themselves counting too.
 #[derive(Debug, Default, Clone, Copy)]
 struct Size {
     folders: u64,
