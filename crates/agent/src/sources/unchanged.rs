@@ -12,7 +12,7 @@
 use std::{
     cmp::Ordering,
     collections::VecDeque,
-    iter::Fuse,
+    iter::FusedIterator,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
 };
@@ -56,7 +56,7 @@ struct Size {
 
 /// What is found in a folder, compared with its last snapshot.
 pub(crate) struct Compared<I, E> {
-    found: Fuse<I>,
+    found: I,
     before: Option<Before>,
     whole: Arc<Mutex<Whole>>,
     tally: Arc<Tally>,
@@ -191,7 +191,7 @@ impl Folder {
 
 impl<I, E> Compared<I, E>
 where
-    I: Iterator<Item = Result<(PathBuf, Node), E>>,
+    I: FusedIterator<Item = Result<(PathBuf, Node), E>>,
 {
     /// Compares what is `found` in the folder `root`, itself first, with what was there `before`. What is
     /// handed over whole counts as done, and is added to `whole`.
@@ -205,15 +205,20 @@ where
         let path = root.parent().unwrap_or(root).to_path_buf();
         let nodes = before.as_ref().and_then(|before| before.folder(&path));
         let folders = vec![Folder::new(path, None, None, nodes)];
-        Self { found: found.fuse(), before, whole, tally, folders, held: None, upcoming: None }
+        Self { found, before, whole, tally, folders, held: None, upcoming: None }
     }
 
     fn meet(&mut self, path: PathBuf, node: Node) {
         let Some(folder) = self.folders.last_mut() else { return };
         let taken = if folder.same { None } else { folder.take(&node) };
         let before = if folder.same { folder.before.get(folder.met) } else { taken.as_ref() };
+        let all = self.before.as_ref();
         let same = before.filter(|before| {
-            before.name() == node.name() && before.node_type == node.node_type && before.meta == node.meta
+            before.name() == node.name()
+                && before.node_type == node.node_type
+                && before.meta == node.meta
+                // Elsewhere the engine asks.
+                && (!folder.same || all.is_some_and(|all| all.has(before)))
         });
         if folder.same && same.is_none() {
             self.differ();
@@ -221,20 +226,17 @@ where
         } else if node.is_dir() {
             let alike = same.is_some();
             let tree = before.and_then(|before| before.subtree);
-            let nodes = tree.and_then(|tree| self.before.as_ref()?.nodes(tree));
+            let nodes = tree.and_then(|tree| all?.nodes(tree));
             let same = alike && nodes.is_some();
             if !same {
                 self.differ();
             }
             self.folders.push(Folder { same, ..Folder::new(path, Some(node), tree, nodes) });
-        } else if !folder.same {
-            self.held = Some(Ok(Entry::One(path, node)));
-        } else if same.is_some_and(|same| self.before.as_ref().is_some_and(|before| before.has(same))) {
+        } else if folder.same {
             folder.met += 1;
             folder.own.add(Size { folders: 0, files: 1, bytes: node.meta.size });
         } else {
-            self.differ();
-            self.upcoming = Some((path, node));
+            self.held = Some(Ok(Entry::One(path, node)));
         }
     }
 
@@ -278,7 +280,7 @@ where
 
 impl<I, E> Iterator for Compared<I, E>
 where
-    I: Iterator<Item = Result<(PathBuf, Node), E>>,
+    I: FusedIterator<Item = Result<(PathBuf, Node), E>>,
 {
     type Item = Result<Entry, E>;
 
@@ -292,15 +294,12 @@ where
             }
             match self.upcoming.take().map(Ok).or_else(|| self.found.next()) {
                 Some(Ok((path, node))) => {
-                    let [_, .., innermost] = self.folders.as_slice() else {
-                        self.meet(path, node);
-                        continue;
-                    };
-                    if Some(&*innermost.path) == path.parent() {
-                        self.meet(path, node);
-                    } else {
+                    let left = |folder: &Folder| Some(&*folder.path) != path.parent();
+                    if matches!(self.folders.as_slice(), [_, .., innermost] if left(innermost)) {
                         self.upcoming = Some((path, node));
                         self.close();
+                    } else {
+                        self.meet(path, node);
                     }
                 }
                 Some(Err(error)) => {
