@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { askNow, reads, row, startBrowser, until } from "./support/browser.js";
+import { askNow, hears, reads, row, startBrowser, until } from "./support/browser.js";
 import { GATED, startProgram } from "./support/program.js";
 
 let browser, program;
@@ -45,7 +45,7 @@ test("P1 P2 P4 R2 R4: a backup started from the page shows, with its notes intac
     await reads(reason, "Unavailable until the backup has ended. Notes can be edited.");
     await button.focus();
     await seen.keyboard.press("Enter");
-    await reads(seen.locator("#spoken"), "Unavailable until the backup has ended. Notes can be edited.");
+    await hears(seen, "Unavailable until the backup has ended. Notes can be edited.");
     assert.equal(await seen.locator("dialog[open]").count(), 0, "an unavailable action starts nothing");
   }
   await reads(page.locator("#operation [data-part=source]"), "database");

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askNow, code, openRestore, reads, row, until } from "./support/browser.js";
+import { askNow, code, hears, openRestore, reads, row, until } from "./support/browser.js";
 import { DAY, HOUR, SECOND, activity, begin, beginWithout, end, failure, idAt, iso, problem, record, restore, world } from "./support/canned.js";
 import { NOW, nights, pass, setScene } from "./support/scene.js";
 
@@ -194,7 +194,7 @@ test("R6: a restore shows its stages with the time each takes, and its safety ba
   await reads(size(made.id), "1.00 GB");
   assert.deepEqual(await page.locator("#operation .stages li").allInnerTexts(), ["1. Safety backup\ndone in 1 min", "2. Restore\nin progress", "3. Restart of services\nto come, about 1 min 30 s"]);
   await reads(page.locator("#operation [data-part=stage]"), "Stage 2 of 3: restore");
-  await reads(page.locator("#spoken"), "Restore: stage 2 of 3, restore.");
+  await hears(page, "Restore: stage 2 of 3, restore.");
   await reads(page.locator("#operation [data-part=bytes-name]"), "Restored");
   await reads(page.locator("#operation [data-part=left-name]"), "Time left in this stage");
   await reads(page.locator("#operation [data-part=end]"), /^about 2 min/);
@@ -222,7 +222,7 @@ test("R6: a restore that failed and was put back says so, with its stages", asyn
   const page = await open(t, told);
   const [made] = told.records;
   await reads(page.locator("#messages [data-part=title]"), "The restore failed. Your data was put back as it was at 08:10");
-  await reads(page.locator("#alarm"), /^The restore failed\. Your data was put back/);
+  await hears(page, /^The restore failed\. Your data was put back/);
   await reads(row(page, made.id).locator("[data-part=cause-text]"), "No space left on “appdata”. The safety backup was put back; the data is as it was at 08:10.");
   await reads(row(page, made.id).locator("[data-part=size-more]"), "put back");
   await reads(page.locator(`#r-${made.id}-details .pairs`), /Safety backupSuccess, 1 minRestoreFailed after 29 sPut backSuccess, 1 minRestart of servicesSuccess/);
@@ -290,7 +290,7 @@ test("R11: a restart that failed says why, in the message and under Activity", a
   end(told);
   await pass(page, 2500);
   await reads(page.locator("#messages [data-part=title]"), "The restart failed");
-  await reads(page.locator("#alarm"), /^The restart failed\. The service “search” did not come up: no image\. The data was not touched, and maintenance has ended\. Look at its log, then restart again\.$/);
+  await hears(page, /^The restart failed\. The service “search” did not come up: no image\. The data was not touched, and maintenance has ended\. Look at its log, then restart again\.$/);
   await page.getByRole("link", { name: "Activity" }).click();
   const first = page.locator("#activity-rows tr").first();
   await reads(first.locator("[data-part=status-word]"), "Failed");
@@ -322,7 +322,7 @@ test("R12: the source archive has a message of its own, and an archive that is g
   told.answers[`GET /source-archives/${made.id}`] = () => ({ json: { id: made.id, url: null, expires_at: null } });
   const button = message.getByRole("button", { name: "Download (38.2 MB)" });
   await button.click();
-  await reads(page.locator("#alarm"), "This archive is no longer kept. Make a new one with Download source code.");
+  await hears(page, "This archive is no longer kept. Make a new one with Download source code.");
   assert.equal(await button.getAttribute("data-why"), "This archive is no longer kept. Make a new one with Download source code");
 });
 
@@ -331,7 +331,7 @@ test("P7: a source archive that can't be begun says why", async (t) => {
   told.answers["POST /source-archives"] = () => problem(503, "unavailable", "The console’s table could not be reached in time. Try again in a moment.");
   const page = await open(t, told);
   await page.getByRole("button", { name: "Download source code" }).click();
-  await reads(page.locator("#alarm"), "No source archive was made. The console’s table could not be reached in time. Try again in a moment.");
+  await hears(page, "No source archive was made. The console’s table could not be reached in time. Try again in a moment.");
   await page.getByRole("button", { name: "Dismiss this message" }).click();
   assert.equal(await page.locator("#messages").isVisible(), false);
 });

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { askNow, reads, row, startBrowser, until } from "./support/browser.js";
+import { askNow, hears, reads, row, startBrowser, until } from "./support/browser.js";
 import { GATED, startProgram } from "./support/program.js";
 
 let browser, program, record;
@@ -45,7 +45,7 @@ test("R8 P6: notes are edited during an operation, and typed text survives its e
   await row(page, running.id).getByRole("textbox").fill("Edited while it runs");
   await page.keyboard.press("Control+Enter");
   await reads(row(page, running.id).locator("[data-part=notes]"), "Edited while it runs");
-  await reads(page.locator("#spoken"), "Notes saved.");
+  await hears(page, "Notes saved.");
 
   await field.focus();
   await field.evaluate((element) => element.setSelectionRange(2, 5));

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askNow, code, reads, row, until } from "./support/browser.js";
+import { askNow, code, hears, reads, row, until } from "./support/browser.js";
 import { SECOND, begin, end, iso } from "./support/canned.js";
 import { NOW, pass, setScene } from "./support/scene.js";
 import { STATES, openState } from "./support/states.js";
@@ -79,7 +79,7 @@ test("P4–P7 R2 R7 R8: everything can be done by the keyboard alone, and the fo
   await row(page, target.id).getByRole("textbox").waitFor();
   await page.keyboard.type(" And more.");
   await page.keyboard.press("Control+Enter");
-  await reads(page.locator("#spoken"), "Notes saved.");
+  await hears(page, "Notes saved.");
   assert.equal(await focused(page), "Edit notes of the backup of Mon 23 Nov 2026, 16:42");
 
   // Details, and a restore that is thought better of.

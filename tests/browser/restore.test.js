@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { askNow, code, openRestore, reads, row, startBrowser, until } from "./support/browser.js";
+import { askNow, code, hears, openRestore, reads, row, startBrowser, until } from "./support/browser.js";
 import { GATED, startProgram } from "./support/program.js";
 
 const NOTES = "Before the import\n  of the catalogue";
@@ -74,7 +74,7 @@ test("R5 R6 R7 P3 P5: a restore is confirmed, backs up first, brings the data ba
     await row(seen, backup.id).hover();
     assert.equal(await unavailable.getAttribute("aria-disabled"), "true");
     await unavailable.click({ force: true });
-    await reads(seen.locator("#spoken"), "Unavailable until the restore has ended.");
+    await hears(seen, "Unavailable until the restore has ended.");
     assert.equal(await seen.locator("dialog[open]").count(), 0);
   }
 

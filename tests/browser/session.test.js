@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { askNow, code, openRestore, reads, row, until } from "./support/browser.js";
+import { askNow, hears, openRestore, reads, row } from "./support/browser.js";
 import { begin, failure, iso, problem, record, tells, world } from "./support/canned.js";
 import { NOW, nights, pass, setScene } from "./support/scene.js";
 
@@ -27,7 +27,7 @@ test("signing out leads to where the server says; a sign-out that fails says so"
   const page = await open(t, told, { refusals: [503] });
   await page.route("**/sign-out", (route) => route.fulfill({ status: 503, json: problem(503, "unavailable", "Not now.").json }));
   await page.getByRole("button", { name: "Sign out" }).click();
-  await reads(page.locator("#alarm"), "You were not signed out. Not now.");
+  await hears(page, "You were not signed out. Not now.");
   await page.unroute("**/sign-out");
   let asked;
   await page.route("**/sign-out", (route) => {
@@ -102,7 +102,7 @@ test("R7: a dialog that is open when the session ends says so and keeps what was
   await pass(page, 21_000);
   await reads(page.locator("#confirm-trouble"), "");
   assert.equal(await page.getByLabel("Confirmation characters").inputValue(), "K7M");
-  await reads(page.locator("#spoken"), "Connected again.");
+  await hears(page, "Connected again.");
 });
 
 test("who has no role is told whom to ask", async (t) => {

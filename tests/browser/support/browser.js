@@ -37,6 +37,11 @@ export async function startBrowser() {
       });
       await page.addInitScript(() => {
         document.addEventListener("securitypolicyviolation", (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI}`));
+        window.heard = [];
+        new MutationObserver((changes) => {
+          const spoken = changes.map(({ target }) => target).filter((node) => node.id === "spoken" || node.id === "alarm");
+          for (const node of new Set(spoken)) window.heard.push(node.textContent.trim());
+        }).observe(document, { childList: true, subtree: true });
       });
       t.after(async () => {
         await context.close();
@@ -79,6 +84,21 @@ export async function reads(locator, expected) {
   await until(`${locator} reads ${expected}`, async () => {
     const text = await locator.textContent().catch(() => "");
     return matches(text.trim()) ? true : text;
+  });
+}
+
+/**
+ * Waits until the page has spoken a text, after the one that this has waited for before. Something else may
+ * have been spoken since: a reason is soon followed by a quarter of the way.
+ */
+export async function hears(page, expected) {
+  const matches = (text) => (expected instanceof RegExp ? expected.test(text) : text === expected);
+  await until(`“${expected}” to be spoken`, async () => {
+    const heard = await page.evaluate(() => window.heard);
+    const position = heard.findIndex(matches);
+    if (position < 0) return heard;
+    await page.evaluate((count) => window.heard.splice(0, count), position + 1);
+    return true;
   });
 }
 
