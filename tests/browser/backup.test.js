@@ -26,7 +26,7 @@ test("P1 P2 P4 R2 R4: a backup started from the page shows, with its notes intac
 
   await page.getByRole("button", { name: "New backup" }).click();
   const field = page.getByLabel("Description");
-  assert.ok(await field.evaluate((element) => element === document.activeElement), "the dialog opens on its field");
+  await until("the dialog to open on its field", () => field.evaluate((element) => element === document.activeElement));
   await field.fill(NOTES);
   await page.getByRole("button", { name: "Start backup" }).click();
 
@@ -81,6 +81,7 @@ test("P4 R3: somebody was faster; what was typed is kept, and can be sent when t
   const page = await browser.open(t, program.url);
   await page.getByRole("button", { name: "New backup" }).click();
   const field = page.getByLabel("Description");
+  await field.waitFor();
   await field.pressSequentially("Mine");
   const theirs = await program.backUp("theirs");
 

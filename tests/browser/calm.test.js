@@ -8,7 +8,9 @@ import { DAY, activity, begin, beginWithout, end, failure, iso, nightly, record,
 import { NOW, nights, setScene } from "./support/scene.js";
 
 const scene = setScene();
-const open = (t, told, options = {}) => scene.open(t, told, { beforehand: watchShifts, ...options });
+/** What glides does so here, as most people have it. */
+const MOTION = { reducedMotion: "no-preference" };
+const open = (t, told, options = {}) => scene.open(t, told, { beforehand: watchShifts, ...MOTION, ...options });
 
 /** Adds up every shift of the layout, those after a click or a key too. */
 const watchShifts = (page) => page.addInitScript(() => {
@@ -85,7 +87,7 @@ test("P1: 10,000 rows stay fluent, and the last can be reached, read and opened"
   const now = Date.now();
   const told = world(Array.from({ length: 10_000 }, (_, night) => record(now - (night + 1) * DAY)));
   // The page's own time: what it does a little at a time is measured as it is.
-  const page = await scene.browser.open(t, scene.program.url, { prepare: tells(told) });
+  const page = await scene.browser.open(t, scene.program.url, { ...MOTION, prepare: tells(told) });
   const began = Date.now();
   await until("all of them", async () => {
     const { count, more } = await page.evaluate(() => {

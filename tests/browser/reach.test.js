@@ -109,10 +109,6 @@ test("P4–P7 R2 R7 R8: everything can be done by the keyboard alone, and the fo
 test("what is spoken is the start, each stage, each quarter and the end: not each refresh", async (t) => {
   const told = library();
   const page = await open(t, told);
-  await page.evaluate(() => {
-    window.heard = [];
-    for (const id of ["spoken", "alarm"]) new MutationObserver(() => window.heard.push(document.getElementById(id).textContent)).observe(document.getElementById(id), { childList: true, characterData: true, subtree: true });
-  });
   begin(told, NOW, { requested_by: "Maya Lindqvist" });
   await askNow(page);
   await page.locator("#operation:visible").waitFor();

@@ -11,8 +11,8 @@ import { STATES, openState } from "./support/states.js";
 
 const PICTURES = fileURLToPath(new URL("../pictures/", import.meta.url));
 const SHAPES = {
-  desktop: { viewport: { width: 1280, height: 860 }, reducedMotion: "reduce" },
-  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, reducedMotion: "reduce" },
+  desktop: { viewport: { width: 1280, height: 860 } },
+  phone: { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true },
 };
 
 const scene = setScene();

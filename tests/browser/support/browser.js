@@ -23,7 +23,8 @@ export async function startBrowser() {
      *   and `refusals`, the statuses that the test is about
      */
     async open(t, url, { prepare, ready, refusals = [], ...options } = {}) {
-      const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "Europe/Berlin", ...options });
+      // With less motion: what glides would be pressed where it was and let go where it no longer is.
+      const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, timezoneId: "Europe/Berlin", reducedMotion: "reduce", ...options });
       context.setDefaultTimeout(PATIENCE);
       const page = await context.newPage();
       const complaints = [];
