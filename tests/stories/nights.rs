@@ -130,10 +130,13 @@ async fn s04_a_night_whose_window_closes_while_a_restore_is_in_progress_says_so(
     fs::remove_file(&gate).unwrap();
     fs::remove_file(&reached).unwrap();
     let restore = console.begin_restore(backup["id"].as_str().unwrap()).await;
-    // What is signed before the clock is set and arrives after would be refused.
+    // What is signed before the clock is set by an hour and arrives after it would be refused.
     until("the restore waits", || async { reached.exists().then_some(()) }).await;
     console.clock().set(at("2026-11-24T02:00:00Z"));
-    looked(&console).await;
+    until("the night waits for the restore", || async {
+        console.log().contains("the night’s backup waits").then_some(())
+    })
+    .await;
     console.clock().set(at("2026-11-24T03:00:00Z"));
     let missed = until("the night is given up", || async { scheduled(&console).await.pop() }).await;
     assert_eq!(missed["status"], "FAILED");
