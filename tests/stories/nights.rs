@@ -207,8 +207,13 @@ async fn s20_when_no_backup_has_run_for_a_day_and_a_half_it_is_said() {
 async fn each_settlement_is_one_line_of_the_log_and_one_of_metrics() {
     let console = Console::start(&dump("data", "echo data; test ! -e \"$0\"")).await;
     console.good_backup().await;
-    let settled = console.log().lines().filter(|line| line.contains("operation settled")).count();
-    assert_eq!(settled, 1, "{}", console.log());
+    // The record has its ending before it is told of.
+    let log = until("the settlement is in the log", || async {
+        Some(console.log()).filter(|log| log.contains("operation settled"))
+    })
+    .await;
+    let settled = log.lines().filter(|line| line.contains("operation settled")).count();
+    assert_eq!(settled, 1, "{log}");
     let lines = metrics(&console);
     let [line] = lines.iter().filter(|line| line["Operations"] == 1).collect::<Vec<_>>()[..] else {
         panic!("{lines:#?}");
