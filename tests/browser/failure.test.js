@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { reads, row, startBrowser } from "./support/browser.js";
+import { reads, row, startBrowser, until } from "./support/browser.js";
 import { startProgram } from "./support/program.js";
 
 let browser, program;
@@ -50,4 +50,37 @@ test("P2 R4 S23: a failed backup says what happened, what was done and what to d
   const german = await browser.open(t, program.url, { locale: "de-DE" });
   await reads(german.locator("#messages [data-part=text]"), /^Die Quelle „database“ konnte nicht gelesen werden: sh ist gescheitert, „.*exit status 3.*“\. Unvollständiges wurde nicht behalten\. Die Anwendung ist verfügbar\./);
   await reads(german.locator(".said"), "out of order");
+});
+
+test("what failed is told of once, with the end of its operation", async (t) => {
+  const slow = await startProgram({ dump: "while [ ! -e $FOLDER/go ]; do sleep 0.1; done; exit 3" });
+  t.after(() => slow.stop());
+  const page = await browser.open(t, slow.url);
+  // The records are read when the backup has failed, the state of before is all that the page has.
+  let inProgress = null;
+  let isOver = false;
+  await page.route("**/api/state", async (route) => {
+    const response = await route.fetch({ headers: { ...route.request().headers(), "if-none-match": "" } });
+    const state = await response.json();
+    inProgress ??= state.operation ? state : null;
+    await route.fulfill({ response, json: isOver ? state : inProgress ?? state });
+  });
+  await page.route("**/api/records*", async (route) => {
+    if (inProgress) {
+      await slow.touch("go");
+      await until("the backup has failed", async () => (await slow.records())[0]?.status === "FAILED");
+    }
+    await route.continue();
+  });
+  await page.getByRole("button", { name: "New backup" }).click();
+  await page.getByLabel("Description").waitFor();
+  await page.keyboard.press("Control+Enter");
+  await reads(page.locator("#rows .record [data-part=status-word]").first(), "Failed");
+  assert.equal(await page.locator("#operation").isVisible(), true);
+  assert.equal(await page.locator("#messages").isVisible(), false);
+
+  isOver = true;
+  await reads(page.locator("#messages [data-part=title]"), "The backup failed");
+  const spoken = await page.evaluate(() => window.heard.filter((text) => / failed\. /.test(text)));
+  assert.deepEqual(spoken.map((text) => text.split(".")[0]), ["The backup failed"]);
 });

@@ -159,6 +159,29 @@ test("P4: the page asks every 2 seconds while something is in progress, every 20
   await until("the page to ask at once", async () => told.asked.state > before);
 });
 
+test("P4: the page goes on asking when what it asked for took longer than its pauses", async (t) => {
+  const told = world(nights(1));
+  const page = await open(t, told);
+  let come;
+  const slowly = new Promise((coming) => (come = coming));
+  let asked = false;
+  await page.route("**/api/records*", async (route) => {
+    asked = true;
+    await slowly;
+    await route.fallback();
+  });
+  begin(told, NOW);
+  await askNow(page);
+  await until("the records to be asked for", async () => asked);
+  await page.clock.runFor(10_000);
+  const before = told.asked.state;
+  come();
+  await until("the state to be asked for again", async () => {
+    await page.clock.runFor(500);
+    return told.asked.state > before;
+  });
+});
+
 test("P1: what appears above the table moves nothing under the hand, and takes no selection, focus or open row away", async (t) => {
   const told = world(nights(20));
   const page = await open(t, told);

@@ -118,6 +118,8 @@ export function whatToTell({ state, connection, ended, activity }) {
 export function failureToTell(state, ended) {
   const newest = records.newestEnded();
   if (newest?.status !== "FAILED") return null;
+  // The records are read after the state, and may know more: what failed is told of with its operation's end.
+  if (state.operation && Date.parse(newest.created_at) >= Date.parse(state.operation.started_at)) return null;
   // Data that is in doubt has a message of its own, until it has been seen to.
   if (newest.put_back === false) return null;
   return state.nightly.overdue && newest.id !== ended?.id ? null : newest;

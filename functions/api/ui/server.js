@@ -290,8 +290,12 @@ async function once() {
   }
   failures = 0;
   Object.assign(connection, { lost: false, trouble: null, shutOut: null, asOf: now() });
-  schedule(state.operation ? BUSY : IDLE);
-  await pass(state);
+  try {
+    await pass(state);
+  } finally {
+    // Only now: who is still being asked is not asked again, and that would have been the last time.
+    schedule(state.operation ? BUSY : IDLE);
+  }
 }
 
 /** @param {Error} error */
