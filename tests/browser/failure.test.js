@@ -83,4 +83,5 @@ test("what failed is told of once, with the end of its operation", async (t) => 
   await reads(page.locator("#messages [data-part=title]"), "The backup failed");
   const spoken = await page.evaluate(() => window.heard.filter((text) => / failed\. /.test(text)));
   assert.deepEqual(spoken.map((text) => text.split(".")[0]), ["The backup failed"]);
+  await page.unrouteAll({ behavior: "wait" });
 });
