@@ -293,7 +293,7 @@ async function once() {
   try {
     await pass(state);
   } finally {
-    // Only now: who is still being asked is not asked again, and that would have been the last time.
+    // Only now: nothing is asked while an answer is dealt with, so a timer that rings then sets no other.
     schedule(state.operation ? BUSY : IDLE);
   }
 }
