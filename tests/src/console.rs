@@ -301,6 +301,14 @@ impl Console {
         log(self.folder.path())
     }
 
+    /// Waits until the log says `text`, and gives the log: what is seen elsewhere is logged a moment later.
+    pub async fn logged(&self, text: &str) -> String {
+        until(&format!("the log to say “{text}”"), || async {
+            Some(self.log()).filter(|log| log.contains(text))
+        })
+        .await
+    }
+
     /// The processes that work as agents of this console now.
     pub fn agents(&self) -> Vec<Pid> {
         agents(&self.state_folder().join("ecs"))

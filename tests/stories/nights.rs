@@ -133,10 +133,7 @@ async fn s04_a_night_whose_window_closes_while_a_restore_is_in_progress_says_so(
     // What is signed before the clock is set by an hour and arrives after it would be refused.
     until("the restore waits", || async { reached.exists().then_some(()) }).await;
     console.clock().set(at("2026-11-24T02:00:00Z"));
-    until("the night waits for the restore", || async {
-        console.log().contains("the night’s backup waits").then_some(())
-    })
-    .await;
+    console.logged("the night’s backup waits").await;
     console.clock().set(at("2026-11-24T03:00:00Z"));
     let missed = until("the night is given up", || async { scheduled(&console).await.pop() }).await;
     assert_eq!(missed["status"], "FAILED");
@@ -207,11 +204,7 @@ async fn s20_when_no_backup_has_run_for_a_day_and_a_half_it_is_said() {
 async fn each_settlement_is_one_line_of_the_log_and_one_of_metrics() {
     let console = Console::start(&dump("data", "echo data; test ! -e \"$0\"")).await;
     console.good_backup().await;
-    // The record has its ending before it is told of.
-    let log = until("the settlement is in the log", || async {
-        Some(console.log()).filter(|log| log.contains("operation settled"))
-    })
-    .await;
+    let log = console.logged("operation settled").await;
     let settled = log.lines().filter(|line| line.contains("operation settled")).count();
     assert_eq!(settled, 1, "{log}");
     let lines = metrics(&console);

@@ -189,10 +189,7 @@ async fn a_backup_that_expires_while_it_is_restored_is_removed_only_after_that()
     let later = start + 60 * day + SignedDuration::from_mins(20);
     console.clock().set(later);
     // The backup has expired, the night is due, and so is a purge.
-    until("the night waits for the restore", || async {
-        console.log().contains("the night’s backup waits").then_some(())
-    })
-    .await;
+    console.logged("the night’s backup waits").await;
     assert_eq!(console.get("/api/state").await["operation"]["kind"], "restore");
     fs::write(&gate, "").unwrap();
     let record = console.ended(&restore).await;
